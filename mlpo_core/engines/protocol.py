@@ -1,0 +1,69 @@
+"""The engine protocol, and how an experiment's engine is opened for a model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self
+
+from mlpo_core.config import EngineConfig
+from mlpo_core.types import Generation, Request
+
+
+class Sampling(NamedTuple):
+    """Sampling parameters of a call. Temperature 0 is greedy."""
+
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+
+
+class Engine(Protocol):
+    """Generates text with one model. A request's prompt is a user turn; the engine applies the chat template.
+
+    Control tokens of the model's tokenizer inside a prompt are encoded as plain text.
+    """
+
+    max_context: int | None
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
+        """One generation per request, in order.
+
+        Requests that share a prompt should stand next to each other: engines may prefill it once.
+
+        Raises:
+            BadInput: A prompt plus `max_new_tokens` exceeds the model's context.
+            Transient: The engine's server was away after all retries.
+        """
+        ...
+
+    def count_tokens(self, prompt: str) -> int:
+        """Tokens of a prompt as it is sent, template included."""
+        ...
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+def open_engine(config: EngineConfig, model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False) -> Engine:
+    """The engine that `config` names, holding `model` (hub id or local folder). Imports only that engine's library."""
+    match config.kind:
+        case "transformers":
+            from mlpo_core.engines.transformers_engine import TransformersEngine
+
+            return TransformersEngine(config, str(model), revision, trust_remote_code)
+        case "vllm":
+            from mlpo_core.engines.vllm_engine import VLLMEngine
+
+            return VLLMEngine(config, str(model), revision, trust_remote_code)
+        case "openai":
+            from mlpo_core.engines.openai_engine import OpenAIEngine
+
+            return OpenAIEngine(config, str(model))
+        case "recorded":
+            from mlpo_core.errors import BadInput
+
+            raise BadInput("engine.kind: recorded holds responses, not a model: nothing new can be generated from it")

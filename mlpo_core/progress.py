@@ -1,0 +1,50 @@
+"""Progress of long work: a bar on a terminal, log messages through Dagster Pipes under Dagster."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+_INTERVAL_S = 5.0
+
+
+def log(message: str) -> None:
+    """One line for whoever watches."""
+    if under_pipes():
+        _pipes().log.info(message)
+    else:
+        tqdm.write(message, file=sys.stderr)
+
+
+def track(items: Iterable[T], label: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
+    """Yield `items`, showing how far they are."""
+    if not under_pipes():
+        yield from tqdm(items, desc=label, total=total, unit=unit, file=sys.stderr, mininterval=0.5)
+        return
+    started = last = time.monotonic()
+    count = 0
+    for count, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= _INTERVAL_S:
+            last = now
+            of = f"/{total}" if total else ""
+            log(f"{label}: {count}{of} {unit}, {count / (now - started):.1f} {unit}/s")
+    log(f"{label}: {count} {unit} in {time.monotonic() - started:.1f} s")
+
+
+def under_pipes() -> bool:
+    """Whether this process was launched by Dagster."""
+    return "DAGSTER_PIPES_CONTEXT" in os.environ
+
+
+def _pipes():  # noqa: ANN202 - the type is Dagster Pipes' own
+    from dagster_pipes import PipesContext, open_dagster_pipes
+
+    if not PipesContext.is_initialized():
+        open_dagster_pipes()
+    return PipesContext.get()

