@@ -58,26 +58,30 @@ def resolve(asset: str, experiment: Experiment, store: Store) -> Spec:
     Raises:
         BadInput: An input has not been made for this experiment as it is now; names it and the command to run.
     """
-    return Spec(
-        asset=asset,
-        partition=experiment.name,
-        experiment=experiment,
-        inputs={name: find(name, experiment, store) for name in STAGES[asset].inputs},
-        root=store.root,
-    )
+    found = versions(experiment, store)
+    inputs: dict[str, VersionRef | None] = {}
+    for name in STAGES[asset].inputs:
+        inputs[name] = found.get(name)
+        if inputs[name] is None and not STAGES[name].skipped(experiment):
+            missing = next(a for a in STAGES if a not in found and not STAGES[a].skipped(experiment))
+            raise BadInput(
+                f"{asset} needs {name}, which has not been made for experiment {experiment.name} as it is now. "
+                f"Run: python -m mlpo_core run {missing} --experiment {experiment.name}"
+            )
+    return Spec(asset=asset, partition=experiment.name, experiment=experiment, inputs=inputs, root=store.root)
 
 
-def find(asset: str, experiment: Experiment, store: Store) -> VersionRef | None:
-    """The version of an asset that this experiment asks for; None where the asset does not apply."""
-    stage = STAGES[asset]
-    if stage.skipped(experiment):
-        return None
-    inputs = {name: find(name, experiment, store) for name in stage.inputs}
-    ref = store.find(asset, key(asset, origin(stage, experiment, inputs)))
-    if ref is None:
-        command = f"python -m mlpo_core run {asset} --experiment {experiment.name}"
-        raise BadInput(f"{asset} has not been made for experiment {experiment.name} as it is now. Run: {command}")
-    return ref
+def versions(experiment: Experiment, store: Store) -> dict[str, VersionRef]:
+    """The versions that this experiment asks for, as far as they are there; walks the chain by keys, not by pointers."""
+    found: dict[str, VersionRef] = {}
+    for asset, stage in STAGES.items():
+        needed = [name for name in stage.inputs if not STAGES[name].skipped(experiment)]
+        if stage.skipped(experiment) or any(name not in found for name in needed):
+            continue
+        source = origin(stage, experiment, {name: found.get(name) for name in stage.inputs})
+        if ref := store.find(asset, key(asset, source)):
+            found[asset] = ref
+    return found
 
 
 def lookup(spec: Spec) -> Outcome | None:
