@@ -7,7 +7,7 @@ Learning rates, group size, batch sizes and splits are not in the paper's public
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -34,10 +34,10 @@ class TaskSource(Section):
     revision: str = "main"
     subjects: tuple[str, ...] = ()
     """BBH tasks, MMLU subjects or procedural families; empty means all."""
-    train: int | None = Field(None, ge=0)
+    train: int | None = Field(default=None, ge=0)
     """At most this many training tasks (None: all there are; required for `procedural`)."""
-    dev: int | None = Field(None, ge=0)
-    test: int | None = Field(None, ge=0)
+    dev: int | None = Field(default=None, ge=0)
+    test: int | None = Field(default=None, ge=0)
     divide_test: bool = False
     """Divide a published test set because its train files are not at hand. The report says so."""
     family_options: dict[str, dict[str, Any]] = {}
@@ -53,7 +53,7 @@ class Agent(Section):
     revision: str = "main"
     prompt: str = ""
     """Instruction put before the task; empty uses the standard one."""
-    temperature: float | None = Field(None, ge=0)
+    temperature: float | None = Field(default=None, ge=0)
     """Overrides `proposals.temperature`."""
     trust_remote_code: bool = False
 
@@ -91,9 +91,9 @@ class BaseModels(Section):
     steps: Count = 1000
     leader_steps: Count = 1300
     batch_size: Count = 128
-    learning_rate: float = Field(0.02, gt=0)
+    learning_rate: float = Field(default=0.02, gt=0)
     """Muon, on matrices."""
-    adamw_learning_rate: float = Field(4e-3, gt=0)
+    adamw_learning_rate: float = Field(default=4e-3, gt=0)
     misread_rate: Share = 0.8
     """Share of an agent's pre-training targets on its blind spot that misread the symbol."""
     team_share: Share = 0.3
@@ -107,8 +107,8 @@ class Proposals(Section):
     """How agents are sampled. `4K` in the paper is `samples_per_agent` × K."""
 
     samples_per_agent: Count = 4
-    temperature: float = Field(0.7, ge=0)
-    top_p: float = Field(1.0, gt=0, le=1)
+    temperature: float = Field(default=0.7, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
     max_new_tokens: Count = 512
     benchmark_samples: Count = 14
     """Samples per agent on test tasks: enough for the largest vote (40 at K=3)."""
@@ -129,7 +129,7 @@ class SFT(Section):
 
     enabled: bool = True
     samples: Count = 16
-    temperature: float = Field(0.8, ge=0)
+    temperature: float = Field(default=0.8, ge=0)
     tasks: Count | None = None
     """Use at most this many hard tasks (None: all)."""
     backtrack_share: Share = 1.0
@@ -144,10 +144,10 @@ class SFT(Section):
     steps: Count = 150
     batch_size: Count = 64
     micro_batch_size: Count | None = None
-    learning_rate: float = Field(1e-5, gt=0)
+    learning_rate: float = Field(default=1e-5, gt=0)
     warmup_share: Share = 0.05
     save_steps: Count = 50
-    lora_rank: int = Field(0, ge=0)
+    lora_rank: int = Field(default=0, ge=0)
 
 
 class RL(Section):
@@ -158,14 +158,14 @@ class RL(Section):
     group_size: Annotated[int, Field(ge=2)] = 8
     micro_batch_size: Count | None = None
     """Rows per forward and backward; None is the whole batch."""
-    learning_rate: float = Field(1e-6, gt=0)
+    learning_rate: float = Field(default=1e-6, gt=0)
     warmup_share: Share = 0.0
-    temperature: float = Field(1.0, gt=0)
-    format_weight: float = Field(0.1, ge=0)
+    temperature: float = Field(default=1.0, gt=0)
+    format_weight: float = Field(default=0.1, ge=0)
     """Weight of the format term of the reward; correctness has weight 1."""
     solo_share: Share = 0.0
     """Share of prompts without a team."""
-    beta: float = Field(0.0, ge=0)
+    beta: float = Field(default=0.0, ge=0)
     num_iterations: Count = 1
     rounds: Count = 1
     """Multi-round training beyond the paper when > 1."""
@@ -174,8 +174,8 @@ class RL(Section):
     rollouts: Literal["transformers", "vllm"] = "transformers"
     save_steps: Count = 50
     eval_steps: Count = 50
-    eval_prompts: int = Field(64, ge=0)
-    lora_rank: int = Field(0, ge=0)
+    eval_prompts: int = Field(default=64, ge=0)
+    lora_rank: int = Field(default=0, ge=0)
 
 
 class GRPOBaseline(RL):
@@ -191,9 +191,9 @@ class Inference(Section):
     """The T-round loop. `rounds` counts the first: T=1 is round 0 only."""
 
     rounds: Count = 5
-    temperature: float = Field(0.0, ge=0)
+    temperature: float = Field(default=0.0, ge=0)
     """Of the leader."""
-    agent_temperature: float = Field(0.7, ge=0)
+    agent_temperature: float = Field(default=0.7, ge=0)
 
 
 class Benchmark(Section):
@@ -215,7 +215,7 @@ class EngineConfig(Section):
     batch_tokens: Count = 65536
     """transformers: rows × (prompt + new tokens) of one batch at most."""
     max_model_len: Count | None = None
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
     tensor_parallel_size: Count = 1
     base_url: str = ""
     """openai: address of the endpoint. The key is read from OPENAI_API_KEY."""
@@ -293,7 +293,7 @@ def restrict(experiment: Experiment, sections: tuple[str, ...]) -> Experiment:
     view = experiment.model_construct(**{s: getattr(experiment, s) for s in sections})
     for name in Experiment.model_fields:
         if name not in sections:
-            view.__dict__.pop(name, None)
+            vars(view).pop(name, None)
     return view
 
 
@@ -310,7 +310,12 @@ def _apply(raw: dict[str, Any], override: str) -> None:
     *parents, last = path.split(".")
     node: Any = raw
     for part in parents:
-        node = node[int(part)] if isinstance(node, list) and part.isdigit() else node.setdefault(part, {})
+        if isinstance(node, list) and part.isdigit() and int(part) < len(cast("list[Any]", node)):
+            node = node[int(part)]
+        elif isinstance(node, dict):
+            node = cast("dict[str, Any]", node).setdefault(part, {})
+        else:
+            raise BadInput(f"--set {override}: {part} is not in this list")
         if not isinstance(node, dict | list):
             raise BadInput(f"--set {override}: {part} is not a section")
     try:

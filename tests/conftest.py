@@ -1,0 +1,98 @@
+"""Shared fixtures: real data and real services. Without them tests skip with a reason; with CI=1 that is a failure."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import pytest
+
+from tests.support import REPOSITORY, free_port
+
+SERVICE = "needs the service"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of published benchmark files and recorded responses: $MLPO_DATA_DIR, or `../shared/data`."""
+    folder = Path(os.environ.get("MLPO_DATA_DIR") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: set MLPO_DATA_DIR to a folder with bbh/, math/, mmlu/ and recorded/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the Chromium executable."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    _missing_service("chromium")
+
+
+class Postgres(NamedTuple):
+    """A running PostgreSQL server with an empty database."""
+
+    host: str
+    port: int
+    user: str
+    database: str
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg2://{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+@pytest.fixture
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server of its own, on a free port, with an empty database `dagster`; stopped afterwards."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        _missing_service("postgresql")
+    # The server refuses to run as root, and its user must be able to reach the folder.
+    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/mlpo-postgres-XXXXXX"], text=True).strip())
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_user:
+        shutil.chown(folder, "postgres", "postgres")
+    port = free_port()
+
+    def run(*command: str) -> None:
+        subprocess.run([*as_user, *command], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    data = str(folder / "data")
+    run(str(binaries / "initdb"), "-D", data, "-U", "dagster", "--auth=trust", "-E", "UTF8", "--no-sync")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    run(str(binaries / "pg_ctl"), "-w", "-D", data, "-o", options, "-l", str(folder / "log"), "start")
+    try:
+        run(str(binaries / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "dagster", "dagster")
+        yield Postgres("127.0.0.1", port, "dagster", "dagster")
+    finally:
+        run(str(binaries / "pg_ctl"), "-w", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres_binaries() -> Path | None:
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    if installed and (installed[-1] / "initdb").exists():
+        return installed[-1]
+    path = shutil.which("initdb")
+    return Path(path).resolve().parent if path else None
+
+
+def _missing_service(name: str) -> NoReturn:
+    reason = f"{SERVICE} {name}; `make services` installs it"
+    if os.environ.get("CI") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say last how many tests were left out for want of a service, and how to get it."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if SERVICE in str(r.longrepr)]
+    if skipped:
+        terminalreporter.section("services", yellow=True)
+        terminalreporter.write_line(
+            f"{len(skipped)} tests skipped: PostgreSQL or Chromium is missing; `make services` installs them"
+        )
