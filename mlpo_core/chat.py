@@ -1,0 +1,114 @@
+"""Renders one user turn as a model reads it, so that nothing inside the turn can act as a control token.
+
+Tasks and proposals are text that somebody or some model wrote. A tokenizer turns strings such as `<|im_end|>` into
+control ids wherever they stand, which would let a proposal end the user's turn and speak as the assistant. Every such
+string is broken by a character put after its first one: zero-width where the tokenizer knows it, else a space. Tags
+that are added tokens with `special=False` (`<think>`, `<answer>`) are words of the text and stay as they are.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from mlpo_core.errors import BadInput
+
+_ZERO_WIDTH = "\u200b"
+_REPLACEMENT = "\ufffd"
+_DATE = "26 Jul 2024"
+"""Llama templates print today's date unless given one: a prompt must not depend on the day."""
+_COMMON = (
+    r"<\|[^|<>\s]{1,40}\|>|<｜[^｜<>\s]{1,40}｜>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT)\]|<</?SYS>>"
+)
+
+
+class _Guard(NamedTuple):
+    size: int
+    """Vocabulary size when this was made: a tokenizer can be given more tokens later."""
+    pattern: re.Pattern[str] | None
+    joiner: str
+    compose: bool
+    """A control token is matched after Unicode normalisation, so normalise before looking for it."""
+
+
+_guards: WeakKeyDictionary[Any, _Guard] = WeakKeyDictionary()
+
+
+def control_tokens(tokenizer: Any) -> dict[str, int]:
+    """The strings that a tokenizer maps to control ids: its special tokens, without tags added as `special=False`."""
+    found = {token.content: index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return found | dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
+
+
+def neutralise(tokenizer: Any, text: str) -> str:
+    """`text` with every control-token string of this tokenizer broken, so that it encodes as ordinary text."""
+    guard = _guards.get(tokenizer)
+    if guard is None or guard.size != len(tokenizer):
+        guard = _guards[tokenizer] = _guard(tokenizer)
+    if guard.pattern is None:
+        return text
+    if guard.compose and not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return _break(guard.pattern, guard.joiner, text)
+
+
+def neutralise_unknown(text: str) -> str:
+    """`text` with the common families' control strings broken, for a server whose tokenizer is not at hand."""
+    return _break(_common(), _ZERO_WIDTH, text)
+
+
+def render(tokenizer: Any, prompt: str) -> str:
+    """One user turn through the chat template, up to where the assistant begins to write.
+
+    A tokenizer without a chat template gets the plain prompt and a newline, after the beginning-of-text token if that
+    tokenizer starts every text with it.
+
+    Raises:
+        BadInput: The template refuses a conversation of one user turn.
+    """
+    content = neutralise(tokenizer, prompt)
+    if not tokenizer.chat_template:
+        return f"{_start(tokenizer)}{content}\n"
+    try:
+        return tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True, date_string=_DATE
+        )
+    except Exception as error:  # the template is the model's own program: whatever it raises is about the model
+        raise BadInput(f"{tokenizer.name_or_path}: its chat template refuses a single user turn: {error}") from error
+
+
+def encode(tokenizer: Any, prompt: str) -> list[int]:
+    """Token ids of `render`. Control ids come from the template alone."""
+    return tokenizer(render(tokenizer, prompt), add_special_tokens=False)["input_ids"]
+
+
+def _guard(tokenizer: Any) -> _Guard:
+    controls = sorted(control_tokens(tokenizer), key=lambda t: (-len(t), t))
+    pattern = re.compile("|".join(map(re.escape, controls))) if controls else None
+    ids = tokenizer(_ZERO_WIDTH, add_special_tokens=False)["input_ids"]
+    joiner = _ZERO_WIDTH if ids and tokenizer.unk_token_id not in ids else " "
+    compose = any(t.special and t.normalized for t in tokenizer.added_tokens_decoder.values())
+    return _Guard(len(tokenizer), pattern, joiner, compose)
+
+
+def _break(pattern: re.Pattern[str], joiner: str, text: str) -> str:
+    def split(match: re.Match[str]) -> str:
+        token = match.group()
+        return token[0] + joiner + token[1:] if len(token) > 1 else _REPLACEMENT
+
+    count = 1
+    while count:  # breaking one string can leave another that overlapped it
+        text, count = pattern.subn(split, text)
+    return text
+
+
+@lru_cache(maxsize=1)
+def _common() -> re.Pattern[str]:
+    return re.compile(_COMMON)
+
+
+def _start(tokenizer: Any) -> str:
+    ids = tokenizer("a")["input_ids"]
+    return tokenizer.bos_token if tokenizer.bos_token_id is not None and ids[:1] == [tokenizer.bos_token_id] else ""
