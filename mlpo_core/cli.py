@@ -40,6 +40,28 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--responses", required=True, help="Parquet with task_id, response, answer and perhaps choices")
     grade.add_argument("--out", required=True, help="Parquet to write")
     grade.set_defaults(command=_grade)
+
+    plan = commands.add_parser("plan", help="what an experiment will cost, without loading a model")
+    plan.add_argument("experiment", metavar="FILE", help="a YAML file, or a name in experiments/")
+    plan.add_argument("--gpus", type=int, default=1, help="divide the work over this many GPUs")
+    plan.add_argument("--assume", type=Path, metavar="FILE", help="YAML that overrides throughputs and shares")
+    plan.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override a setting")
+    plan.set_defaults(command=_plan)
+
+    versions = commands.add_parser("versions", help="list dataset and checkpoint versions")
+    versions.add_argument("--root", help="where data live")
+    versions.set_defaults(command=_versions)
+
+    prune = commands.add_parser("prune", help="delete versions that nothing refers to")
+    prune.add_argument("--root", help="where data live")
+    prune.add_argument("--yes", action="store_true", help="delete; without it, only say what would go")
+    prune.set_defaults(command=_prune)
+
+    trace = commands.add_parser("trace", help="the rows that led to an id, and what it led to")
+    trace.add_argument("id", metavar="ID", help="a task, proposal, trace, prompt, generation or prediction id")
+    trace.add_argument("--experiment", help="experiment to look in (default: all)")
+    trace.add_argument("--root", help="where data live")
+    trace.set_defaults(command=_trace)
     return parser
 
 
@@ -72,3 +94,52 @@ def _grade(options: argparse.Namespace) -> None:
     from mlpo_core.grading.file import grade_file
 
     print(grade_file(options.benchmark, options.responses, options.out))
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from mlpo_core.config import load
+    from mlpo_core.plan import plan, read_assumptions, table
+
+    experiment = load(experiment_path(options.experiment), tuple(options.set))
+    print(table(plan(experiment, options.gpus, read_assumptions(options.assume))))
+
+
+def _versions(options: argparse.Namespace) -> None:
+    from mlpo_core.catalog import versions
+    from mlpo_core.store import Store
+
+    for entry in versions(Store(options.root)):
+        state = entry.created or "unfinished"
+        users = ", ".join(entry.used_by) or "-"
+        print(f"{entry.asset:22} {entry.key}  {entry.rows:>9,} rows {entry.bytes / 1e6:>9.2f} MB  {state:25} {users}")
+
+
+def _prune(options: argparse.Namespace) -> None:
+    from mlpo_core.catalog import prunable, prune, versions
+    from mlpo_core.store import Store
+
+    store = Store(options.root)
+    unused = prunable(versions(store))
+    for entry in unused:
+        print(f"{'deleting' if options.yes else 'would delete'} {entry.asset} {entry.key} {entry.bytes / 1e6:.2f} MB")
+    if options.yes:
+        prune(store, unused)
+    print(
+        f"{len(unused)} versions, {sum(e.bytes for e in unused) / 1e6:.2f} MB" + ("" if options.yes else "; add --yes")
+    )
+
+
+def _trace(options: argparse.Namespace) -> None:
+    from mlpo_core.store import Store
+    from mlpo_core.trace import datasets, text
+
+    store = Store(options.root)
+    partitions = [options.experiment] if options.experiment else store.folder.join("experiments").folders()
+    refusals: list[str] = []
+    for partition in partitions:
+        try:
+            print(f"experiment {partition}\n{text(datasets(store, partition), options.id)}")
+            return
+        except BadInput as error:
+            refusals.append(str(error))
+    raise BadInput("\n".join(refusals) or f"no experiment has been run under {store.root}")

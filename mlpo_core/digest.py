@@ -9,30 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
-class _Hash:
-    def __init__(self) -> None:
-        self._sha = hashlib.sha256()
-
-    def feed(self, data: Any) -> None:
-        self._sha.update(data)
-
-    def hexdigest(self) -> str:
-        return self._sha.hexdigest()
-
-
 def table_digest(table: pa.Table, volatile: Collection[str] = ()) -> str:
     """SHA-256 over a table's rows, in order, without its volatile columns.
 
     Independent of chunking, Parquet encoding, compression and null-bitmap presence. Column names and types
     count; metadata does not.
     """
-    sha = _Hash()
-    sha.feed(str(table.num_rows).encode())
+    sha = hashlib.sha256()
+    sha.update(str(table.num_rows).encode())
     for name in table.column_names:
         if name in volatile:
             continue
         column = table.column(name)
-        sha.feed(f"\x00{name}\x00{column.type}\x00".encode())
+        sha.update(f"\x00{name}\x00{_type_name(column.type)}\x00".encode())
         combined = column.combine_chunks()
         _feed(sha, combined)
     return sha.hexdigest()
@@ -46,12 +35,23 @@ def combine_digests(digests: Iterable[str]) -> str:
     return sha.hexdigest()
 
 
-def _feed(sha: _Hash, array: Any) -> None:
+def _type_name(kind: Any) -> str:
+    """A type's name without what Parquet renames: list elements, and 64-bit against 32-bit offsets."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list<{_type_name(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{f.name}:{_type_name(f.type)}' for f in kind)}>"
+    if pa.types.is_dictionary(kind):
+        return _type_name(kind.value_type)
+    return str(kind).removeprefix("large_")
+
+
+def _feed(sha: Any, array: Any) -> None:
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     kind = array.type
     valid = np.asarray(pc.is_valid(array).to_numpy(zero_copy_only=False))
-    sha.feed(np.packbits(valid).tobytes())
+    sha.update(np.packbits(valid).tobytes())
     if pa.types.is_null(kind):
         return
     if pa.types.is_dictionary(kind):
@@ -61,18 +61,18 @@ def _feed(sha: _Hash, array: Any) -> None:
             _feed(sha, pc.struct_field(array, index))
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
         lengths = pc.fill_null(pc.list_value_length(array), 0)
-        sha.feed(np.asarray(lengths.to_numpy(zero_copy_only=False), dtype="<i8").tobytes())
+        sha.update(np.asarray(lengths.to_numpy(zero_copy_only=False), dtype="<i8").tobytes())
         _feed(sha, pc.list_flatten(array))
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
         filled = pc.fill_null(array.cast(pa.large_binary()), b"")
         lengths = pc.binary_length(filled)
-        sha.feed(np.asarray(lengths.to_numpy(zero_copy_only=False), dtype="<i8").tobytes())
+        sha.update(np.asarray(lengths.to_numpy(zero_copy_only=False), dtype="<i8").tobytes())
         offsets = np.frombuffer(filled.buffers()[1], dtype="<i8")[filled.offset : filled.offset + len(filled) + 1]
         data = filled.buffers()[2]
         if data is not None and len(offsets):
-            sha.feed(memoryview(data)[int(offsets[0]) : int(offsets[-1])])
+            sha.update(memoryview(data)[int(offsets[0]) : int(offsets[-1])])
     elif pa.types.is_boolean(kind):
-        sha.feed(np.packbits(pc.fill_null(array, False).to_numpy(zero_copy_only=False)).tobytes())
+        sha.update(np.packbits(pc.fill_null(array, False).to_numpy(zero_copy_only=False)).tobytes())
     else:
         values = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
-        sha.feed(np.ascontiguousarray(values).tobytes())
+        sha.update(np.ascontiguousarray(values).tobytes())

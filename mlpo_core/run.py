@@ -72,7 +72,7 @@ def resolve(asset: str, experiment: Experiment, store: Store) -> Spec:
 
 
 def versions(experiment: Experiment, store: Store) -> dict[str, VersionRef]:
-    """The versions that this experiment asks for, as far as they are there; walks the chain by keys, not by pointers."""
+    """The versions that this experiment asks for, as far as they are there: walks the chain by keys, not pointers."""
     found: dict[str, VersionRef] = {}
     for asset, stage in STAGES.items():
         needed = [name for name in stage.inputs if not STAGES[name].skipped(experiment)]

@@ -190,6 +190,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "benchmark_report": pa.schema(_METRIC_FIELDS),
 }
 
+
 def sources(field: pa.Field) -> tuple[str, ...]:
     """The `asset.column` references that a field's values come from."""
     text = (field.metadata or {}).get(b"sources", b"").decode()

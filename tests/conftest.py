@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import REPOSITORY, free_port
+
+# A busy machine is not a defect of the code under test.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 SERVICE = "needs the service"
 

@@ -1,0 +1,152 @@
+"""Row lineage: from any id, the rows that led to it, up to the task, and what was made of it, down to the report.
+
+Reads only id columns, part by part; the chain is the one that an experiment's pointers name.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlpo_core.errors import BadInput
+from mlpo_core.store import Dataset, Store
+
+
+class Link(NamedTuple):
+    """How one asset's rows are named, and which ids they came from."""
+
+    id: str
+    parents: tuple[str, ...]
+
+
+LINKS: dict[str, Link] = {
+    "tasks": Link("task_id", ()),
+    "agent_proposals": Link("proposal_id", ("task_id",)),
+    "hard_tasks": Link("task_id", ("task_id",)),
+    "sft_dataset": Link("trace_id", ("task_id", "proposal_ids")),
+    "mlpo_dataset": Link("prompt_id", ("task_id", "proposal_ids")),
+    "benchmark_proposals": Link("proposal_id", ("task_id",)),
+    "team_rounds": Link("generation_id", ("task_id", "input_ids")),
+    "benchmark_predictions": Link("prediction_id", ("task_id", "source_ids")),
+}
+"""In the order in which data flows."""
+
+
+class Row(NamedTuple):
+    """One row of the chain."""
+
+    asset: str
+    id: str
+    values: dict[str, Any]
+    parents: tuple[str, ...]
+
+
+def datasets(store: Store, partition: str) -> dict[str, Dataset]:
+    """The chain that an experiment points to.
+
+    Raises:
+        BadInput: Nothing has been made for it.
+    """
+    found = {a: Dataset(ref) for a in LINKS if (ref := store.pointed(partition, a))}
+    if not found:
+        raise BadInput(f"{partition}: nothing has been made for this experiment under {store.root}")
+    return found
+
+
+def ancestors(chain: dict[str, Dataset], wanted: str) -> list[Row]:
+    """The row with this id and every row it came from, nearest first.
+
+    Raises:
+        BadInput: No row has this id.
+    """
+    rows: list[Row] = []
+    open_ids, seen = {wanted}, set[str]()
+    for asset in reversed(LINKS):
+        if asset in chain and asset != "hard_tasks":
+            for row in _find(chain[asset], asset, LINKS[asset].id, open_ids - seen):
+                seen.add(row.id)
+                rows.append(row)
+                open_ids.update(row.parents)
+            # Rows of one asset name each other (a later round reads an earlier one), nearest first.
+            while asset == "team_rounds" and (
+                more := list(_find(chain[asset], asset, LINKS[asset].id, open_ids - seen))
+            ):
+                for row in more:
+                    seen.add(row.id)
+                    rows.append(row)
+                    open_ids.update(row.parents)
+    if not any(row.id == wanted for row in rows):
+        raise BadInput(
+            f"{wanted}: no task, proposal, trace, prompt, generation or prediction of this chain has this id"
+        )
+    return rows
+
+
+def descendants(chain: dict[str, Dataset], wanted: str) -> list[Row]:
+    """Rows made directly of this one, in chain order."""
+    rows: list[Row] = []
+    for asset, link in LINKS.items():
+        if asset not in chain:
+            continue
+        for column in link.parents:
+            rows += [r for r in _find(chain[asset], asset, column, {wanted}) if r.id != wanted or asset == "hard_tasks"]
+    return list({(r.asset, r.id): r for r in rows}.values())
+
+
+def cells(chain: dict[str, Dataset], rows: list[Row]) -> list[str]:
+    """The report cells that a chain's predictions count in."""
+    found: set[str] = set()
+    for row in rows:
+        if row.asset == "benchmark_predictions":
+            v = row.values
+            found.add(f"accuracy of {v['method']} (T={v['rounds']}, seed {v['seed']}) on {v['benchmark']}")
+    return sorted(found)
+
+
+def text(chain: dict[str, Dataset], wanted: str) -> str:
+    """The chain of one id as text."""
+    up, down = ancestors(chain, wanted), descendants(chain, wanted)
+    lines = ["came from:", *(_line(r) for r in up), "", f"led to {len(down)} rows directly:"]
+    lines += [_line(r) for r in down[:20]]
+    if len(down) > 20:
+        lines.append(f"  … and {len(down) - 20} more")
+    counted = cells(chain, [*up, *down])
+    lines += ["", "counts in the report as:", *(f"  {c}" for c in counted or ["nothing (training data)"])]
+    return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    shown = {k: v for k, v in row.values.items() if k in _SHOWN and v is not None}
+    details = ", ".join(f"{k}={str(v)[:60]!r}" if isinstance(v, str) else f"{k}={v}" for k, v in shown.items())
+    return f"  {row.asset:22} {row.id}  {details}"
+
+
+_SHOWN = (
+    "benchmark", "subject", "split", "agent", "sample_index", "kind", "mode", "variant", "method", "round", "rounds",
+    "role", "seed", "kept", "reason", "extracted", "answer", "correct",
+)  # fmt: skip
+
+
+def _find(dataset: Dataset, asset: str, column: str, ids: set[str]) -> Iterator[Row]:
+    if not ids:
+        return
+    link = LINKS[asset]
+    columns = [n for n in dataset.schema.names if n in {link.id, *link.parents, *_SHOWN}]
+    values = list(ids)
+    for batch in dataset.batches(columns):
+        if column.endswith("_ids"):
+            lists = batch.column(column)
+            hits = pc.is_in(pc.list_flatten(lists), value_set=_array(values))
+            selected = pc.unique(pc.list_parent_indices(lists).filter(hits))
+        else:
+            selected = pc.indices_nonzero(pc.is_in(batch.column(column), value_set=_array(values)))
+        for row in batch.take(selected).to_pylist():
+            parents: list[str] = []
+            for name in link.parents:
+                parents += row[name] if isinstance(row[name], list) else [row[name]]
+            yield Row(asset, row[link.id], row, tuple(parents))
+
+
+def _array(values: list[str]) -> Any:
+    return pa.array(values, pa.string())

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from mlpo_core.errors import BadInput
+from mlpo_core.schemas import SCHEMAS
+from mlpo_core.store import Origin, Store
+from mlpo_core.trace import LINKS, ancestors, cells, datasets, descendants, text
+
+EMPTY = {"string": "", "int32": 0, "int64": 0, "double": 0.0, "bool": False}
+
+
+def put(store: Store, asset: str, rows: list[dict[str, object]]) -> None:
+    full = [{f.name: EMPTY.get(str(f.type), []) for f in SCHEMAS[asset]} | row for row in rows]
+    writer = store.writer(asset, "k")
+    writer.write(0, full)
+    writer.commit(Origin(inputs={}, input_keys={}, config={}, versions={}), {})
+    ref = store.find(asset, "k")
+    assert ref is not None
+    store.point("tiny", ref)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(str(tmp_path))
+    put(store, "tasks", [{"task_id": "t1"}, {"task_id": "t2"}])
+    put(store, "agent_proposals", [{"proposal_id": f"p{i}", "task_id": "t1"} for i in range(3)])
+    put(store, "sft_dataset", [{"trace_id": "s1", "task_id": "t1", "proposal_ids": ["p0", "p2"]}])
+    put(store, "benchmark_proposals", [{"proposal_id": f"b{i}", "task_id": "t2"} for i in range(2)])
+    rounds = [
+        {"generation_id": "g0", "task_id": "t2", "input_ids": ["b0", "b1"]},
+        {"generation_id": "g1", "task_id": "t2", "input_ids": ["g0"], "round": 1},
+    ]
+    put(store, "team_rounds", rounds)
+    prediction = {
+        "prediction_id": "q1",
+        "task_id": "t2",
+        "source_ids": ["g1"],
+        "method": "mlpo_leader/team",
+        "rounds": 2,
+        "seed": 1,
+        "benchmark": "bbh",
+    }
+    put(store, "benchmark_predictions", [prediction])
+    return store
+
+
+def ids(rows) -> set[str]:
+    return {row.id for row in rows}
+
+
+def test_a_prediction_leads_back_through_every_round_to_its_task(store: Store) -> None:
+    assert ids(ancestors(datasets(store, "tiny"), "q1")) == {"q1", "g1", "g0", "b0", "b1", "t2"}
+
+
+def test_a_trace_leads_back_to_the_proposals_that_it_shows(store: Store) -> None:
+    assert ids(ancestors(datasets(store, "tiny"), "s1")) == {"s1", "p0", "p2", "t1"}
+
+
+def test_a_task_leads_to_its_proposals_and_traces(store: Store) -> None:
+    assert ids(descendants(datasets(store, "tiny"), "t1")) == {"p0", "p1", "p2", "s1"}
+
+
+def test_a_prediction_counts_in_a_named_report_cell(store: Store) -> None:
+    chain = datasets(store, "tiny")
+    assert cells(chain, ancestors(chain, "q1")) == ["accuracy of mlpo_leader/team (T=2, seed 1) on bbh"]
+    assert "accuracy of mlpo_leader/team" in text(chain, "q1")
+
+
+def test_an_unknown_id_is_refused(store: Store) -> None:
+    with pytest.raises(BadInput, match="nowhere"):
+        text(datasets(store, "tiny"), "nowhere")
+
+
+def test_an_experiment_without_data_is_refused(store: Store) -> None:
+    with pytest.raises(BadInput, match="absent"):
+        datasets(store, "absent")
+
+
+def test_links_name_columns_that_exist() -> None:
+    for asset, link in LINKS.items():
+        assert {link.id, *link.parents} <= set(SCHEMAS[asset].names)
