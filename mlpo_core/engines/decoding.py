@@ -1,0 +1,148 @@
+"""Decodes one batch with a transformers model: shared prefill, per-row seeds, finished rows leave.
+
+Every row draws its tokens from its own stream of uniform numbers (Philox, keyed by the row's seed), so that what it
+writes does not depend on its neighbours beyond the rounding of the model's own arithmetic.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import Cache
+from transformers.cache_utils import DynamicLayer
+
+from mlpo_core.engines.batching import Batch
+from mlpo_core.engines.protocol import Sampling
+
+_LEAVE_SHARE = 0.25
+"""Share of finished rows at which the rest is moved together: copies then cost at most a few times the cache."""
+
+
+class _Slots(DynamicLayer):
+    """One layer's keys and values in a buffer with room to grow: appending a token copies that token only.
+
+    Sliding-window layers are kept whole too; the model's mask hides what is out of the window.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self._capacity = capacity
+        self._length = 0
+        self._buffers: tuple[Tensor, Tensor] | None = None
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        start, self._length = self._length, self._length + key_states.shape[-2]
+        if self._buffers is None:
+            # Prefill: the few distinct prompts need no room, `select` makes it when it spreads them over the rows.
+            self._buffers = key_states, value_states
+            return self._buffers
+        keys, values = self._buffers
+        keys[:, :, start : self._length] = key_states
+        values[:, :, start : self._length] = value_states
+        return keys[:, :, : self._length], values[:, :, : self._length]
+
+    def get_seq_length(self) -> int:
+        return self._length
+
+    def select(self, rows: Tensor) -> None:
+        """Keep `rows`, which may repeat."""
+        assert self._buffers is not None
+        self._buffers = self._spread(self._buffers[0], rows), self._spread(self._buffers[1], rows)
+
+    def _spread(self, old: Tensor, rows: Tensor) -> Tensor:
+        new = old.new_empty((len(rows), old.shape[1], self._capacity, old.shape[3]))
+        new[:, :, : self._length] = old[:, :, : self._length].index_select(0, rows)
+        return new
+
+
+@torch.inference_mode()
+def decode(model: Any, batch: Batch, seeds: list[int], sampling: Sampling, stop: Collection[int]) -> list[list[int]]:
+    """Token ids that each row of `batch` adds, its stop token included.
+
+    Args:
+        model: A causal language model in evaluation mode.
+        batch: What to run.
+        seeds: Seed of each row.
+        sampling: Temperature, nucleus mass and length limit.
+        stop: Token ids that end a row.
+    """
+    device = model.device
+    width, limit = len(batch.prompts[0]), sampling.max_new_tokens
+    ids, mask = _left_padded(batch.prompts, width, limit, device)
+    layers = [_Slots(width + limit) for _ in range(model.config.get_text_config().num_hidden_layers)]
+    cache = Cache(layers=layers)
+    ragged = len(batch.prompts[-1]) < width
+    positions = (mask[:, :width].cumsum(-1) - 1).clamp(min=0)
+    logits = _forward(model, cache, ids, mask[:, :width] if ragged else None, positions)
+
+    alive = torch.tensor(batch.sources, device=device)
+    logits, mask, positions = logits[alive], mask[alive], positions[alive, -1:]
+    for layer in layers:
+        layer.select(alive)
+    uniforms = _uniforms(seeds, limit, device) if sampling.temperature > 0 else None
+    stops = torch.tensor(sorted(stop), device=device)
+    written = torch.full((len(seeds), limit), -1, dtype=torch.long, device=device)
+    alive = torch.arange(len(seeds), device=device)
+    ended = torch.zeros(len(seeds), dtype=torch.bool, device=device)
+    for step in range(limit):
+        tokens = _pick(logits, sampling, None if uniforms is None else uniforms[alive, step])
+        written[alive, step] = torch.where(ended, -1, tokens)
+        ended = ended | torch.isin(tokens, stops)
+        finished = int(ended.sum())
+        if finished == len(alive) or step + 1 == limit:
+            break
+        if finished >= _LEAVE_SHARE * len(alive):
+            kept = (~ended).nonzero().squeeze(1)
+            alive, tokens, mask, positions, ended = (t[kept] for t in (alive, tokens, mask, positions, ended))
+            for layer in layers:
+                layer.select(kept)
+        positions = positions + 1
+        logits = _forward(model, cache, tokens[:, None], mask[:, : width + step + 1] if ragged else None, positions)
+    return [[token for token in row if token >= 0] for row in written.tolist()]
+
+
+def _forward(model: Any, cache: Cache, ids: Tensor, mask: Tensor | None, positions: Tensor) -> Tensor:
+    out = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return out.logits[:, -1].float()
+
+
+def _left_padded(prompts: list[list[int]], width: int, room: int, device: Any) -> tuple[Tensor, Tensor]:
+    ids = torch.zeros(len(prompts), width, dtype=torch.long)
+    mask = torch.ones(len(prompts), width + room, dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt) :] = torch.tensor(prompt)
+        mask[row, : width - len(prompt)] = 0
+    return ids.to(device), mask.to(device)
+
+
+def _uniforms(seeds: list[int], count: int, device: Any) -> Tensor:
+    rows = [np.random.Generator(np.random.Philox(key=seed)).random(count) for seed in seeds]
+    return torch.from_numpy(np.stack(rows)).to(device)
+
+
+def _pick(logits: Tensor, sampling: Sampling, uniform: Tensor | None) -> Tensor:
+    """One token a row: the most likely, or the one at which the distribution function passes `uniform`."""
+    if uniform is None:
+        return logits.argmax(-1)
+    mass = torch.softmax(logits / sampling.temperature, -1)
+    if sampling.top_p >= 1:
+        return _invert(mass, uniform)
+    mass, order = mass.sort(-1, descending=True, stable=True)
+    before = mass.cumsum(-1, dtype=torch.float64) - mass
+    choice = _invert(mass.masked_fill(before >= sampling.top_p, 0), uniform)
+    return order.gather(1, choice[:, None]).squeeze(1)
+
+
+def _invert(mass: Tensor, uniform: Tensor) -> Tensor:
+    reached = mass.cumsum(-1, dtype=torch.float64)
+    wanted = uniform[:, None] * reached[:, -1:]
+    return torch.searchsorted(reached, wanted, right=True).squeeze(1).clamp(max=mass.shape[1] - 1)
