@@ -1,0 +1,113 @@
+"""What every training of the leader shares: arguments, resume after a kill, checkpoint, log and plot."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import torch
+from accelerate import PartialState
+from transformers import PrinterCallback, ProgressCallback
+
+from mlpo_core.errors import BadInput
+from mlpo_core.progress import log
+from mlpo_core.run import Context
+from mlpo_core.training import resume, training_log
+from mlpo_core.training.guard import StopOnBadGradient
+from mlpo_core.training.leader import CHECKPOINT, save
+
+
+class Schedule(NamedTuple):
+    """How one training runs, in TRL's terms."""
+
+    steps: int
+    rows_per_step: int
+    """Over all processes and micro-batches."""
+    micro_batch_size: int | None
+    """Rows per forward and backward of one process; None is its whole share."""
+    learning_rate: float
+    warmup_steps: int
+    decay: bool
+    """Linear decay to zero after the warm-up, else constant."""
+    save_steps: int
+    seed: int
+
+
+def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
+    """Keyword arguments that `SFTConfig` and `GRPOConfig` have in common.
+
+    Raises:
+        BadInput: The batch cannot be divided among processes and micro-batches.
+    """
+    processes = PartialState().num_processes
+    micro = schedule.micro_batch_size or schedule.rows_per_step // processes
+    if micro < 1 or schedule.rows_per_step % (micro * processes):
+        raise BadInput(
+            f"micro_batch_size {micro} × {processes} processes does not divide the {schedule.rows_per_step} rows of a step"
+        )
+    cuda = torch.cuda.is_available()
+    return {
+        "output_dir": str(output),
+        "max_steps": schedule.steps,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": schedule.rows_per_step // (micro * processes),
+        "learning_rate": schedule.learning_rate,
+        "warmup_steps": schedule.warmup_steps,
+        "lr_scheduler_type": "linear" if schedule.decay else "constant_with_warmup",
+        "optim": "adamw_torch",
+        "seed": schedule.seed,
+        "use_cpu": not cuda,
+        "bf16": cuda,
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": cuda,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "save_steps": schedule.save_steps,
+        "save_total_limit": resume.KEPT,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def fit(
+    trainer: Any, ctx: Context, output: Path, shown: Sequence[str], rows_of_step: Callable[[int], list[str]]
+) -> pa.Table:
+    """Train to the end, from the last whole checkpoint if there is one; write weights and log; return the log.
+
+    Args:
+        trainer: A TRL trainer made with `arguments`.
+        ctx: Its stage.
+        output: The trainer's folder.
+        shown: Metrics named in progress lines.
+        rows_of_step: Ids of the rows that a 0-based step reads, for errors.
+    """
+    for unwanted in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(unwanted)
+    for callback in (
+        training_log.Progress(ctx.writer.asset, shown),
+        resume.MarkComplete(),
+        StopOnBadGradient(rows_of_step),
+    ):
+        trainer.add_callback(callback)
+    if trainer.accelerator.is_main_process:
+        resume.discard_unfinished(output)
+    trainer.accelerator.wait_for_everyone()
+    checkpoint = resume.last_complete(output)
+    if checkpoint:
+        log(f"{ctx.writer.asset}: resuming from {checkpoint.name}")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    table = training_log.as_table(trainer.state.log_history)
+    if trainer.accelerator.is_main_process:
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        ctx.writer.put_folder(CHECKPOINT, save(model, trainer.processing_class, output.parent / "final"))
+        ctx.writer.write(0, table)
+    trainer.accelerator.wait_for_everyone()
+    return table
+
+
+def put_plot(ctx: Context, table: pa.Table, panels: Mapping[str, Sequence[str]]) -> None:
+    """Write `plots/training.png` of the log."""
+    if PartialState().is_main_process:
+        ctx.writer.put("plots/training.png", training_log.plot(table, panels))
+    PartialState().wait_for_everyone()

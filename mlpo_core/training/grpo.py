@@ -1,0 +1,208 @@
+"""GRPO of the leader on prompts, as the paper sets it up: the one code path of MLPO and of its baseline without a team.
+
+Dr. GRPO's corrections (`loss_type="dr_grpo"`, no scaling of rewards), no value network, KL off by default. A group is
+one prompt: a task and a proposal set.
+"""
+
+import heapq
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from trl import GRPOConfig
+
+from mlpo_core import chat
+from mlpo_core.config import RL
+from mlpo_core.errors import BadInput
+from mlpo_core.run import Context
+from mlpo_core.training import leader as leaders
+from mlpo_core.training import training_log
+from mlpo_core.training.dev_curve import DevCurve
+from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
+from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
+from mlpo_core.training.rewards import Reward
+from mlpo_core.training.row_files import run_order, write_rows
+from mlpo_core.types import stable_seed
+
+COLUMNS = ("prompt_id", "task_id", "benchmark", "split", "mode", "prompt", "answer", "answer_kind", "choices")
+"""What a prompt row must hold; `prompt` is the user turn."""
+_TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_ROWS = pa.schema(
+    [
+        ("row", pa.int32()),
+        ("prompt", _TURNS),
+        *((c, pa.list_(pa.string()) if c == "choices" else pa.string()) for c in COLUMNS if c != "prompt"),
+    ]
+)
+_PANELS = {
+    "share correct (sampled)": ("correct", "well_formed"),
+    "dev accuracy (greedy)": ("dev/team/correct", "dev/solo/correct"),
+    "groups without signal": ("zero_variance_share",),
+    "completion tokens": ("completions/mean_length",),
+    "entropy (nats)": ("entropy",),
+}
+
+
+@dataclass
+class Survey:
+    """What the one pass over the training prompts finds on its way."""
+
+    ids: list[str] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+    shortest: int = sys.maxsize
+    """Tokens of the shortest prompt."""
+
+
+def train(
+    ctx: Context,
+    settings: RL,
+    prompts: Iterable[dict[str, Any]],
+    dev: Iterable[dict[str, Any]],
+    tokens: int | None = None,
+) -> dict[str, Any]:
+    """Train the leader on prompts and write its checkpoint and training log; returns the manifest's stats.
+
+    Args:
+        ctx: The stage.
+        settings: Sizes and rates.
+        prompts: Training rows with `COLUMNS`, read once.
+        dev: Rows for the curves; at most `eval_prompts` of each mode are used.
+        tokens: Stop once this many prompt and completion tokens went through the leader, instead of after
+            `settings.steps` steps.
+
+    Raises:
+        BadInput: Too few prompts, a prompt too long for the context, batch sizes that do not divide, vLLM without CUDA,
+            or a loss that is not finite.
+    """
+    section = leaders.leader_section(ctx)
+    asset = ctx.writer.asset
+    if settings.rollouts == "vllm" and not torch.cuda.is_available():
+        raise BadInput("rollouts: vllm needs a CUDA device inside the trainer; on a CPU use rollouts: transformers")
+    model, tokenizer, revision = leaders.load_start(ctx, settings.lora_rank)
+    limit = leaders.context_limit(model, section)
+    scratch = ctx.writer.scratch()
+    survey = Survey()
+    rows = write_rows(scratch / "rows.arrow", _rows(prompts, tokenizer, limit - section.max_new_tokens, survey), _ROWS)
+    if len(rows) < settings.prompts_per_step:
+        raise BadInput(
+            f"{asset}: {len(rows)} training prompts, but a step takes prompts_per_step = {settings.prompts_per_step}: "
+            "lower it, relax the filter (filter.max_correct_rate), or give more training tasks"
+        )
+    seed = stable_seed(ctx.experiment.seed, asset)
+    per_step, group = settings.prompts_per_step, settings.group_size
+    steps = settings.steps if tokens is None else -(-tokens // (per_step * group * (survey.shortest + 1)))
+    iterations = settings.num_iterations
+    order = run_order(len(rows), per_step, -(-steps // iterations), seed)
+
+    def rows_of_step(step: int) -> list[str]:
+        first = step // iterations * per_step
+        return [f"group {survey.ids[i]}" for i in order[first : first + per_step]]
+
+    schedule = Schedule(
+        steps=steps,
+        rows_per_step=per_step * group,
+        micro_batch_size=settings.micro_batch_size,
+        learning_rate=settings.learning_rate,
+        warmup_steps=round(settings.warmup_share * settings.steps),
+        decay=False,
+        # completions are reused for `iterations` steps and not kept in checkpoints, which so stand between reuses
+        save_steps=-(-settings.save_steps // iterations) * iterations,
+        seed=seed,
+    )
+    output = scratch / "trainer"
+    with Reward(settings.format_weight, "math" in survey.kinds) as reward:
+        trainer = LeaderTrainer(
+            model=model,
+            reward_funcs=reward,
+            args=_config(settings, schedule, section.max_new_tokens, limit, revision, arguments(schedule, output)),
+            train_dataset=rows.select(order),
+            processing_class=tokenizer,
+            peft_config=leaders.lora(settings.lora_rank),
+        )
+        trainer.row_ids = survey.ids
+        trainer.prompt_limit = limit - section.max_new_tokens
+        if shown := _dev_rows(dev, settings.eval_prompts):
+            trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings.eval_steps))
+        if tokens is not None:
+            trainer.add_callback(_StopAfterTokens(tokens))
+        table = fit(trainer, ctx, output, ("correct", "zero_variance_share", "completions/mean_length"), rows_of_step)
+    put_plot(ctx, table, _PANELS)
+    return {"headline": _headline(table, len(rows), trainer.state.global_step)}
+
+
+def _config(
+    settings: RL, schedule: Schedule, max_new_tokens: int, limit: int, revision: str | None, common: dict[str, Any]
+) -> GRPOConfig:
+    vllm: dict[str, Any] = {}
+    if settings.rollouts == "vllm":
+        vllm = {
+            "use_vllm": True,
+            "vllm_mode": "colocate",
+            "vllm_max_model_length": limit,
+            "vllm_importance_sampling_correction": True,
+        }
+    if revision and settings.beta:
+        vllm["model_init_kwargs"] = {"revision": revision}  # of the KL term's reference model
+    return GRPOConfig(
+        **common,
+        **vllm,
+        generation_batch_size=schedule.rows_per_step,
+        num_generations=settings.group_size,
+        num_iterations=settings.num_iterations,
+        max_completion_length=max_new_tokens,
+        temperature=settings.temperature,
+        beta=settings.beta,
+        loss_type="dr_grpo",
+        scale_rewards="none",
+        disable_dropout=True,
+        shuffle_dataset=False,
+    )
+
+
+def _rows(prompts: Iterable[dict[str, Any]], tokenizer: Any, limit: int, survey: Survey) -> Iterator[dict[str, Any]]:
+    for index, row in enumerate(prompts):
+        length = len(chat.encode(tokenizer, row["prompt"]))
+        if length > limit:
+            raise BadInput(too_long(row["prompt_id"], length, limit))
+        survey.ids.append(row["prompt_id"])
+        survey.kinds.add(row["answer_kind"])
+        survey.shortest = min(survey.shortest, length)
+        yield {**{c: row[c] for c in COLUMNS}, "row": index, "prompt": [{"role": "user", "content": row["prompt"]}]}
+
+
+def _dev_rows(rows: Iterable[dict[str, Any]], per_mode: int) -> list[dict[str, Any]]:
+    """At most `per_mode` rows of each mode, drawn by their ids, which are hashes."""
+    by_mode: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_mode.setdefault(row["mode"], []).append(row)
+    return [row for m in sorted(by_mode) for row in heapq.nsmallest(per_mode, by_mode[m], key=lambda r: r["prompt_id"])]
+
+
+class _StopAfterTokens(TrainerCallback):
+    def __init__(self, tokens: int) -> None:
+        self._tokens = tokens
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.num_input_tokens_seen >= self._tokens:
+            control.should_training_stop = True
+            control.should_save = False  # a run resumed from here would take one more step before it could stop
+
+
+def _headline(table: pa.Table, prompts: int, steps: int) -> dict[str, float]:
+    figures = {
+        "prompts": prompts,
+        "steps": steps,
+        "tokens": int(training_log.last(table, "num_tokens") or 0),
+        "seconds": round(training_log.total(table, "seconds"), 1),
+    }
+    for metric in ("correct", "reward", "zero_variance_share"):
+        if (value := training_log.last(table, metric, over=10)) is not None:
+            figures[f"{metric} (last 10 steps)"] = round(value, 4)
+    for mode in ("team", "solo"):
+        if (value := training_log.last(table, f"dev/{mode}/correct")) is not None:
+            figures[f"dev {mode} accuracy"] = round(value, 4)
+    return figures

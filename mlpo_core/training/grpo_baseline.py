@@ -1,0 +1,42 @@
+"""The baseline without a team: GRPO from the same SFT leader on the same hard tasks, as solo prompts.
+
+Matched to MLPO by optimizer steps, or by the tokens that MLPO put through the leader.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mlpo_core.prompts import leader_prompt
+from mlpo_core.run import Context
+from mlpo_core.tasks import read_tasks
+from mlpo_core.training import training_log
+from mlpo_core.training.grpo import train
+from mlpo_core.types import Split, stable_id
+
+
+def run(ctx: Context) -> dict[str, Any]:
+    """Train the leader alone; the training log of `mlpo_leader` says how long."""
+    settings = ctx.experiment.grpo
+    mlpo_log = ctx.inputs["mlpo_leader"].table()
+    steps = max(mlpo_log["step"].to_pylist())
+    tokens = int(training_log.last(mlpo_log, "num_tokens") or 0) if settings.match == "tokens" else None
+    matched = settings.model_copy(update={"steps": steps})
+    return train(ctx, matched, _solo(ctx, "train"), _solo(ctx, "dev"), tokens)
+
+
+def _solo(ctx: Context, split: Split) -> Iterator[dict[str, Any]]:
+    """Solo prompts of the tasks that the filter kept, in the columns of `mlpo_dataset`."""
+    hard = {row["task_id"] for row in ctx.inputs["hard_tasks"].rows(("task_id", "kept")) if row["kept"]}
+    for task in read_tasks(ctx.inputs["tasks"], {split}).values():
+        if task.task_id in hard:
+            yield {
+                "prompt_id": stable_id(task.task_id, "solo"),
+                "task_id": task.task_id,
+                "benchmark": task.benchmark,
+                "split": split,
+                "mode": "solo",
+                "prompt": leader_prompt(task, ()),
+                "answer": task.answer,
+                "answer_kind": task.answer_kind,
+                "choices": list(task.choices),
+            }

@@ -1,0 +1,107 @@
+"""The leader's weights and tokenizer: loading them, adapting them, and writing them as a checkpoint."""
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from mlpo_core import chat
+from mlpo_core.base_models import locate
+from mlpo_core.config import Leader
+from mlpo_core.errors import BadInput
+from mlpo_core.run import Context
+
+CHECKPOINT = "checkpoint"
+"""Folder of a leader's version that holds its safetensors and tokenizer."""
+
+
+class LoadedLeader(NamedTuple):
+    """A causal language model ready to train, its tokenizer, and the revision of a hub model."""
+
+    model: Any
+    tokenizer: Any
+    revision: str | None
+
+
+def load_start(ctx: Context, lora_rank: int) -> LoadedLeader:
+    """The leader that training starts from: the SFT leader where there is one, else the base leader."""
+    leader = leader_section(ctx)
+    if sft := ctx.inputs.get("sft_leader"):
+        return load(str(sft.local_folder(CHECKPOINT)), None, leader, lora_rank)
+    model, revision = locate(ctx.inputs["base_models"], "leader")
+    return load(model, revision, leader, lora_rank)
+
+
+def leader_section(ctx: Context) -> Leader:
+    """The experiment's leader, which every training stage has (they do not apply without one)."""
+    if ctx.experiment.leader is None:
+        raise BadInput("leader: this experiment has none, so there is nothing to train")
+    return ctx.experiment.leader
+
+
+def load(model: str, revision: str | None, leader: Leader, lora_rank: int) -> LoadedLeader:
+    """Load a checkpoint for training.
+
+    Full fine-tuning keeps float32 weights (bfloat16 arithmetic on a GPU is autocast over them: steps of 1e-6 would
+    vanish in bfloat16 weights). Under LoRA the frozen weights are bfloat16 on a GPU.
+    """
+    transformers_logging.disable_progress_bar()
+    frozen_half = lora_rank > 0 and torch.cuda.is_available()
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": leader.trust_remote_code}
+    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", **options)
+    loaded = AutoModelForCausalLM.from_pretrained(
+        model, dtype=torch.bfloat16 if frozen_half else torch.float32, attn_implementation="sdpa", **options
+    )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    _stop_at_end_of_turn(loaded, tokenizer)
+    return LoadedLeader(loaded, tokenizer, revision)
+
+
+def context_limit(model: Any, leader: Leader) -> int:
+    """Tokens that prompt plus completion may take: the experiment's limit, or the model's where that is smaller."""
+    return min(leader.max_context, getattr(model.config.get_text_config(), "max_position_embeddings", math.inf))
+
+
+def end_of_turn(tokenizer: Any) -> int:
+    """The token that ends an answer: what the chat template writes after one, else the end-of-text token."""
+    if tokenizer.chat_template:
+        mark = "ANSWER"
+        turns = [{"role": "user", "content": "QUESTION"}, {"role": "assistant", "content": mark}]
+        after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(mark)[2]
+        ids = tokenizer(after, add_special_tokens=False)["input_ids"]
+        if ids and ids[0] in chat.control_tokens(tokenizer).values():
+            return ids[0]
+    if tokenizer.eos_token_id is None:
+        raise BadInput(f"{tokenizer.name_or_path}: the tokenizer has no end-of-text token, so answers could not end")
+    return tokenizer.eos_token_id
+
+
+def lora(rank: int) -> Any | None:
+    """The adapter configuration of a rank, on every linear layer but the output head; None for rank 0."""
+    if not rank:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def save(model: Any, tokenizer: Any, folder: Path) -> Path:
+    """Write safetensors, configuration and tokenizer; adapters are merged into the weights."""
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _stop_at_end_of_turn(model: Any, tokenizer: Any) -> None:
+    known = model.generation_config.eos_token_id
+    ids = [] if known is None else [known] if isinstance(known, int) else list(known)
+    for token in (tokenizer.eos_token_id, end_of_turn(tokenizer)):
+        if token is not None and token not in ids:
+            ids.append(token)
+    model.generation_config.eos_token_id = ids
