@@ -5,21 +5,29 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlpo_core.config import Experiment, load
 from mlpo_core.errors import BadInput, Transient
+from mlpo_core.experiments import find
+from mlpo_core.lifeline import hold
+from mlpo_core.progress import report_failure, session
 from mlpo_core.stages import STAGES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        options.command(options)
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Transient as error:
-        print(f"temporary failure: {error}", file=sys.stderr)
-        return 75
+    hold()
+    with session():
+        try:
+            options.command(options)
+        except BadInput as error:
+            print(f"error: {error}", file=sys.stderr)
+            report_failure(str(error))
+            return 2
+        except Transient as error:
+            print(f"temporary failure: {error}", file=sys.stderr)
+            report_failure(str(error))
+            return 75
     return 0
 
 
@@ -65,21 +73,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def experiment_path(name: str) -> Path:
-    """The YAML file that NAME or FILE means."""
+def read_experiment(name: str, overrides: Sequence[str]) -> Experiment:
+    """The experiment that NAME or FILE means."""
     path = Path(name)
-    return path if path.suffix in (".yaml", ".yml") else Path("experiments") / f"{name}.yaml"
+    return load(path, tuple(overrides)) if path.suffix in (".yaml", ".yml") else find(name, tuple(overrides))
 
 
 def _run(options: argparse.Namespace) -> None:
-    from mlpo_core.config import load
     from mlpo_core.run import Spec, resolve, run
     from mlpo_core.store import Store
 
     if options.spec:
         spec = Spec.model_validate_json(options.spec.read_bytes())
     elif options.asset and options.experiment:
-        experiment = load(experiment_path(options.experiment), tuple(options.set))
+        experiment = read_experiment(options.experiment, options.set)
         spec = resolve(options.asset, experiment, Store(options.root))
     else:
         raise BadInput("run needs ASSET and --experiment, or --spec")
@@ -97,10 +104,9 @@ def _grade(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from mlpo_core.config import load
     from mlpo_core.plan import plan, read_assumptions, table
 
-    experiment = load(experiment_path(options.experiment), tuple(options.set))
+    experiment = read_experiment(options.experiment, options.set)
     print(table(plan(experiment, options.gpus, read_assumptions(options.assume))))
 
 

@@ -4,12 +4,31 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
 _INTERVAL_S = 5.0
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """Spans a command, so that Dagster hears when it began and how it ended."""
+    if not under_pipes():
+        yield
+        return
+    from dagster_pipes import open_dagster_pipes
+
+    with open_dagster_pipes():
+        yield
+
+
+def report_failure(message: str) -> None:
+    """Hand the reason of a failure that needs no traceback to whoever launched this process."""
+    if under_pipes():
+        _pipes().report_custom_message({"failure": message})
 
 
 def log(message: str) -> None:
