@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from mlpo_core.config import Agent, Leader
+from mlpo_core.tasks.families import COMPACT
 from mlpo_core.types import Task
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _AGENT = "Solve the task step by step. End with your final answer inside <answer> and </answer>."
 _SOLO = (
-    "Solve the task. Think step by step between <think> and </think>, check your work, then write only the final answer "
-    "between <answer> and </answer>."
+    "Solve the task. Think step by step between <think> and </think>, check your work, then write only the final "
+    "answer between <answer> and </answer>."
 )
 _TEAM = (
     "You lead a team. Below are a task and your team's answers, which may be wrong, even all of them. Judge them, work "
@@ -30,11 +31,15 @@ def question(task: Task) -> str:
 
 def agent_prompt(task: Task, agent: Agent) -> str:
     """What an agent reads in round 0."""
+    if _compact(task):
+        return f"{agent.prompt}\n{task.question}" if agent.prompt else task.question
     return f"{agent.prompt or _AGENT}\n\nTask:\n{question(task)}"
 
 
 def leader_prompt(task: Task, shown: Sequence[str]) -> str:
     """What the leader reads: the task and one proposal per agent as `shown` gives it; none is a solo prompt."""
+    if _compact(task):
+        return compact_leader_prompt(task.question, shown)
     if not shown:
         return f"{_SOLO}\n\nTask:\n{question(task)}"
     answers = "\n\n".join(f"Answer {i} of your team:\n{text}" for i, text in enumerate(shown, start=1))
@@ -43,8 +48,20 @@ def leader_prompt(task: Task, shown: Sequence[str]) -> str:
 
 def revision_prompt(task: Task, agent: Agent, own: str, leader: str) -> str:
     """What an agent reads in round t > 0: the task, its own previous answer, and the leader's output."""
+    if _compact(task):
+        return compact_revision_prompt(task.question, own, leader)
     lead = f"{agent.prompt}\n{_REVISE}" if agent.prompt else _REVISE
     return f"{lead}\n\nTask:\n{question(task)}\n\nYour previous answer:\n{own}\n\nThe leader's answer:\n{leader}"
+
+
+def compact_leader_prompt(question: str, shown: Sequence[str]) -> str:
+    """`leader_prompt` of a compact question: miniature models read one character per token, so no instructions."""
+    return "\n".join((question, *(f"{i} {text}" for i, text in enumerate(shown, start=1))))
+
+
+def compact_revision_prompt(question: str, own: str, leader: str) -> str:
+    """`revision_prompt` of a compact question."""
+    return f"{question}\nown {own}\nleader {leader}"
 
 
 def shown(response: str, extracted: str | None, leader: Leader) -> str:
@@ -56,3 +73,7 @@ def shown(response: str, extracted: str | None, leader: Leader) -> str:
             return extracted if extracted is not None else "(no answer)"
         case "tail":
             return response[-leader.tail_chars :]
+
+
+def _compact(task: Task) -> bool:
+    return task.benchmark == "procedural" and task.subject in COMPACT

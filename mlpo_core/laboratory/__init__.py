@@ -1,0 +1,1 @@
+"""The tiny laboratory: miniature models, trained from scratch, whose skills and blind spots are known."""
