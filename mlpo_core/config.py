@@ -101,6 +101,8 @@ class BaseModels(Section):
     revision_share: Share = 0.15
     """Share of an agent's documents in which it revises an answer."""
     processes: Count = 2
+    blind_spots: dict[str, dict[str, dict[str, str]]] = {}
+    """By model name (`leader` too) and compact family: which operand symbol it takes for which."""
 
 
 class Proposals(Section):
