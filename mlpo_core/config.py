@@ -18,6 +18,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
+RECORDED = "recorded:"
+"""Prefix of the model of an agent whose responses are read instead of generated."""
+
 
 class Section(BaseModel):
     """A part of an experiment. Unknown keys are errors."""
@@ -28,9 +31,10 @@ class Section(BaseModel):
 class TaskSource(Section):
     """Where the tasks of one benchmark come from, and how many to use."""
 
-    benchmark: Literal["bbh", "math", "mmlu", "mmlu_pro", "procedural", "recorded"]
+    benchmark: Literal["bbh", "math", "mmlu", "mmlu_pro", "procedural"]
     source: str = "hub"
-    """`hub`, or a path or URL of published files. `$MLPO_DATA_DIR` is expanded."""
+    """`hub`, a path or URL of published files (`$MLPO_DATA_DIR` is expanded), or `recorded`: the folder that
+    `engine.recorded` names. `procedural` needs none."""
     revision: str = "main"
     subjects: tuple[str, ...] = ()
     """BBH tasks, MMLU subjects or procedural families; empty means all."""
@@ -40,8 +44,22 @@ class TaskSource(Section):
     test: int | None = Field(default=None, ge=0)
     divide_test: bool = False
     """Divide a published test set because its train files are not at hand. The report says so."""
+    shares: tuple[Share, Share, Share] = (0.6, 0.1, 0.3)
+    """Train, dev and test, where tasks are divided by hash. Only the ratio of train to dev counts where a published
+    test set stays whole. Ours: the paper's splits are not public."""
     family_options: dict[str, dict[str, Any]] = {}
     """Procedural families: generator options by family."""
+    answered_by: tuple[Name, ...] = ()
+    """`source: recorded`: keep only the tasks that all these agents answered. Empty: the recorded agents of the team,
+    filled in when the experiment is read."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if abs(sum(self.shares) - 1) > 1e-9:
+            raise ValueError("shares must sum to 1")
+        if self.benchmark == "procedural" and None in (self.train, self.dev, self.test):
+            raise ValueError("procedural tasks need train, dev and test: how many to generate of each")
+        return self
 
 
 class Agent(Section):
@@ -181,7 +199,10 @@ class RL(Section):
 
 
 class GRPOBaseline(RL):
-    """GRPO without a team on the same SFT leader and the same filtered tasks."""
+    """GRPO without a team on the same SFT leader and the same filtered tasks.
+
+    A value that the experiment does not give is that of `mlpo`, so that the comparison is fair unless it says otherwise.
+    """
 
     enabled: bool = True
     match: Literal["steps", "tokens"] = "steps"
@@ -230,7 +251,8 @@ class EngineConfig(Section):
 class Experiment(Section):
     """One experiment: one YAML file, one Dagster partition."""
 
-    name: Name
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*$")]
+    """The file's stem; `stem--section.key=value` for a sweep point (see `mlpo_core.experiments`)."""
     description: str = ""
     seed: int = 1
     tasks: tuple[TaskSource, ...] = Field(min_length=1)
@@ -247,6 +269,18 @@ class Experiment(Section):
     engine: EngineConfig = EngineConfig()
     launcher: Literal["local", "torchrun", "ray"] = "local"
     sweep: dict[str, tuple[Any, ...]] = {}
+
+    @model_validator(mode="after")
+    def _resolve_recorded(self) -> Self:
+        names = tuple(a.model.removeprefix(RECORDED) for a in self.team.agents if a.model.startswith(RECORDED))
+        if not self.engine.recorded and (names or any(t.source == "recorded" for t in self.tasks)):
+            raise ValueError("engine.recorded must name the folder of recorded tasks and responses")
+        tasks = tuple(
+            t.model_copy(update={"answered_by": names}) if t.source == "recorded" and not t.answered_by else t
+            for t in self.tasks
+        )
+        object.__setattr__(self, "tasks", tasks)
+        return self
 
     @property
     def k(self) -> int:

@@ -4,7 +4,7 @@ import os
 import uuid
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import fsspec
 
@@ -18,7 +18,7 @@ class Folder:
         scheme = urlsplit(url).scheme
         self.is_local = scheme in ("", "file")
         if self.is_local:
-            path = Path(url.removeprefix("file://")).expanduser().absolute()
+            path = Path(unquote(url[7:]) if scheme else url).expanduser().absolute()
             self.url = path.as_uri()
             self._base = str(path)
         elif scheme == "s3":

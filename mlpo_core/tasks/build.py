@@ -1,0 +1,108 @@
+"""Make the `tasks` asset: read every source, divide, count, and prove that gold answers grade as correct."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from mlpo_core.errors import BadInput
+from mlpo_core.grading import Grader, infer_kind
+from mlpo_core.progress import log, track
+from mlpo_core.run import Context
+from mlpo_core.tasks.registry import read
+from mlpo_core.tasks.rows import Row, stored
+from mlpo_core.tasks.sources import Source, sources
+from mlpo_core.tasks.split import Candidate, Division, assign, check_division, normalised, settle
+from mlpo_core.types import Split, Task, task_id
+
+_PART_ROWS = 50_000
+_SHOWN = 5
+_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+def build(ctx: Context) -> dict[str, Any]:
+    """Write the tasks; returns counts by benchmark and split, what was dropped, and the result of the gold self-check.
+
+    Raises:
+        BadInput: A source cannot be read, has a malformed row, or leaves no task.
+    """
+    candidates: list[Candidate] = []
+    notes: list[str] = []
+    unusable: Counter[str] = Counter()
+    all_sources = sources(ctx.experiment)
+    for index, source in enumerate(all_sources):
+        rows: list[Row] = []
+        for row in track(read(source), f"tasks: {source.config.benchmark}", unit="task"):
+            if row.unusable:
+                unusable[row.unusable] += 1
+            else:
+                rows.append(row)
+        check_division(rows, source.config, source.field)
+        notes += _notes(rows, source)
+        candidates += [_candidate(row, index, source) for row in rows]
+    division = settle(candidates, [source.config for source in all_sources])
+    if not division.tasks:
+        raise BadInput("tasks: no task is left. Check subjects and the limits train, dev and test.")
+    for part, start in enumerate(range(0, len(division.tasks), _PART_ROWS)):
+        ctx.writer.write(part, [stored(task) for task in division.tasks[start : start + _PART_ROWS]])
+    for reason, count in unusable.items():
+        log(f"tasks: {count} left out: {reason}")
+    return _stats(division, notes, unusable, _gold_failures(division.tasks))
+
+
+def _candidate(row: Row, index: int, source: Source) -> Candidate:
+    benchmark = source.config.benchmark
+    text = normalised(row.question, row.choices)
+    task = Task(
+        task_id=task_id(benchmark, row.subject, row.question, row.choices),
+        benchmark=benchmark,
+        subject=row.subject,
+        split=assign(row, text, source.config),
+        question=row.question,
+        choices=row.choices,
+        answer=row.answer,
+        answer_kind=row.kind or infer_kind(benchmark, row.answer, row.choices),
+    )
+    return Candidate(task, index, text)
+
+
+def _notes(rows: Sequence[Row], source: Source) -> list[str]:
+    benchmark, published = source.config.benchmark, {row.published for row in rows}
+    if source.config.divide_test and "test" in published:
+        return [f"{benchmark}: its published test set is divided into train, dev and test (divide_test)"]
+    if source.config.source == "recorded":
+        return [f"{benchmark}: recorded tasks are divided by hash into train, dev and test"]
+    return []
+
+
+def _gold_failures(tasks: Sequence[Task]) -> list[Task]:
+    """Tasks whose own gold answer the grader does not accept: nobody can solve them."""
+    with Grader() as grader:
+        verdicts = grader.grade_many([(task, f"<answer>{task.answer}</answer>") for task in tasks])
+    failures = [task for task, verdict in zip(tasks, verdicts, strict=True) if not verdict.correct]
+    for task in failures[:_SHOWN]:
+        log(f"tasks: the gold answer of {task.task_id} ({task.benchmark}) is graded wrong: {task.answer!r:.80}")
+    return failures
+
+
+def _stats(division: Division, notes: list[str], unusable: Counter[str], failures: list[Task]) -> dict[str, Any]:
+    splits = Counter(task.split for task in division.tasks)
+    benchmarks: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    subjects: defaultdict[str, set[str]] = defaultdict(set)
+    for task in division.tasks:
+        benchmarks[task.benchmark][task.split] += 1
+        subjects[task.benchmark].add(task.subject)
+    return {
+        "headline": {split: splits[split] for split in _SPLITS},
+        "by_benchmark": {
+            name: {**{split: counts[split] for split in _SPLITS}, "subjects": len(subjects[name])}
+            for name, counts in benchmarks.items()
+        },
+        "dropped": {
+            "duplicates": division.duplicates,
+            "train_rows_in_test": division.in_test,
+            "over_limit": division.over_limit,
+            **unusable,
+        },
+        "gold_graded_wrong": {"count": len(failures), "task_ids": [task.task_id for task in failures[:100]]},
+        "notes": notes,
+    }
