@@ -1,0 +1,144 @@
+"""Prepare free-form mathematical answers for comparison: extract, normalise, settle what needs no algebra."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from mlpo_core.grading.extract import statements
+
+_LIMIT = 1_000
+"""Longer expressions are not compared: no gold answer comes near."""
+
+_INLINE = re.compile(r"\$\$(.{1,1000}?)\$\$|\\\[(.{1,1000}?)\\\]|\$([^$\n]{1,1000})\$|\\\((.{1,1000}?)\\\)", re.DOTALL)
+_PLAIN = re.compile(r"-?\(?\$?-?(?:\d{1,3}(?:,\d{3})+|\d+)?\.?\d+(?:\s?/\s?\d+)?%?")
+_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\s?\{([^{}]{0,200})\}")
+_UNIT = re.compile(
+    r"""(?<=[\d}\s)])\s*(?:
+      degrees?|units?|inch(?:es)?|in|feet|foot|ft|yards?|miles?|mi|mph|cm|mm|km|meters?|metres?|m|kg|grams?|g|pounds?|lbs?
+    | ounces?|liters?|litres?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|cents?|dollars?|percent
+    | [ap]\.?m\.?|square|sq|cubic|per|people|ways?|points?|times|students?|sides?|radians?|rad|bits?|numbers?|integers?
+    | [a-z]{4,20}
+    )(?:\s?\^\s?\{?[23]\}?|[²³])?(?=$|[\s.,;)])""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_SIMPLE = {
+    "\\left": "", "\\right": "", "\\!": "", "\\,": "", "\\;": "", "\\:": "", "\\ ": " ", "\\quad": " ", "\\qquad": " ", "~": " ",
+    "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac", "\\$": "", "$": "", "\\%": "", "%": "", "^\\circ": "", "^{\\circ}": "", "°": "",
+    "\\degree": "", "−": "-", "–": "-", "π": "\\pi", "∞": "\\infty", "×": "\\times ", "·": "\\cdot ", "≤": "\\le ", "≥": "\\ge ",
+    "∪": "\\cup ", "±": "\\pm ", "½": "\\frac{1}{2}", "{,}": ",", "\\displaystyle": "", "\\leq": "\\le", "\\geq": "\\ge", "\\cdotp": "\\cdot",
+    "\\bigl": "", "\\bigr": "", "\\big": "", "\\Big": "", "\\boxed": "", "\\lbrace": "\\{", "\\rbrace": "\\}", "⁄": "/",
+}  # fmt: skip
+_SIMPLE_RE = re.compile("|".join(re.escape(key) for key in sorted(_SIMPLE, key=len, reverse=True)))
+
+
+class Prepared(NamedTuple):
+    """An extracted answer, and what is left to decide.
+
+    Attributes:
+        extracted: The answer, normalised; None when the response states none.
+        correct: The verdict where comparing text settles it, else None.
+        gold: The gold expression to compare with where it does not.
+        candidates: The ways to read the answer, any of which may equal the gold one.
+    """
+
+    extracted: str | None
+    correct: bool | None
+    gold: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+def prepare(gold: str, response: str) -> Prepared:
+    """Extract the answer of a response and settle the cases that need no computer algebra."""
+    answer = _extract(response)
+    if answer is None:
+        return Prepared(None, False)
+    readings = tuple(dict.fromkeys(r for r in _readings(answer, gold) if r))
+    extracted = normalise(answer) or answer
+    wanted = normalise(gold)
+    if not readings or len(extracted) > _LIMIT or not wanted:
+        return Prepared(extracted[:_LIMIT], False)
+    if any(_same(reading, wanted) for reading in readings):
+        return Prepared(extracted, True)
+    return Prepared(extracted, None, wanted, readings)
+
+
+def normalise(latex: str) -> str:
+    """An expression without delimiters, spacing commands, units, degree signs or a final full stop."""
+    text = unicodedata.normalize("NFC", latex[: 4 * _LIMIT])
+    text = re.sub(r"\\(?:\[|\]|\(|\))|[`]|\*\*(?=\S)|(?<=\S)\*\*", "", text)
+    text = re.sub(r"√\s?\(([^()]{1,100})\)|√\s?(\w{1,20})", lambda m: f"\\sqrt{{{m.group(1) or m.group(2)}}}", text)
+    text = _SIMPLE_RE.sub(lambda m: _SIMPLE[m.group()], text)
+    text = re.sub(r"(\d),\s?(?=\d{3}(?!\d))", r"\1,", text)
+    text = re.sub(r"(?<![\d,.(\[{])(\d{1,3}(?:,\d{3})+)(?![\d,)\]}])", lambda m: m.group().replace(",", ""), text)
+    text = _TEXT.sub(r" \1 ", text)
+    text = " ".join(text.split()).strip(" .,;:")
+    return text
+
+
+def _extract(response: str) -> str | None:
+    for place in statements(response):
+        if place.explicit:
+            found = _trim(place.text)
+            if found:
+                return found
+        else:
+            return _guess(place.text)
+    return None
+
+
+def _trim(text: str) -> str:
+    """The expression at the start of a marked answer, without the sentence around it."""
+    text = text.strip().strip("*").strip()
+    math = _INLINE.search(text)
+    if math:
+        inside = next(g for g in math.groups() if g)
+        outside = (text[: math.start()] + text[math.end() :]).strip(" .*:")
+        several = list(_INLINE.finditer(text))
+        if len(several) > 1 and all(
+            _between(text[a.end() : b.start()]) for a, b in zip(several, several[1:], strict=False)
+        ):
+            return ", ".join(next(g for g in m.groups() if g) for m in several)
+        if not re.search(r"\d", outside):
+            return inside.strip()
+    return re.sub(r"\.(?:\s.*)?$", "", text, flags=re.DOTALL) or text
+
+
+def _between(text: str) -> bool:
+    return re.fullmatch(r"[\s,]*(?:and|or)?[\s,]*", text) is not None
+
+
+def _guess(text: str) -> str | None:
+    """The last formula or number of a text that marks no answer."""
+    if len(text) <= 100 and "\n" not in text:
+        return text.strip() or None
+    tail = text[-3_000:]
+    formulas = list(_INLINE.finditer(tail))
+    numbers = list(_PLAIN.finditer(tail))
+    if formulas and (not numbers or numbers[-1].end() <= formulas[-1].end() + 0):
+        return next(g for g in formulas[-1].groups() if g).strip()
+    if numbers:
+        return numbers[-1].group()
+    return None
+
+
+def _readings(answer: str, gold: str) -> list[str]:
+    whole = normalise(answer)
+    readings = [whole]
+    if "=" in whole and "=" not in gold:
+        readings.append(whole.rsplit("=", 1)[1].strip())
+    if "\\approx" in whole:
+        readings.append(whole.split("\\approx", 1)[0].strip())
+    return readings + [without for r in readings if (without := _UNIT.sub("", r).strip()) != r]
+
+
+def _same(reading: str, wanted: str) -> bool:
+    def bare(text: str) -> str:
+        text = re.sub(r"\\frac\s?(\d)\s?(\d)", r"\\frac{\1}{\2}", text)
+        text = re.sub(r"\\sqrt\s?(\d)", r"\\sqrt{\1}", text)
+        return (
+            re.sub(r"[\s{}]", "", text).strip("().").casefold()
+            if re.fullmatch(r"\s*\(?[A-Za-z ]+\)?\s*", text)
+            else re.sub(r"\s", "", text)
+        )
+
+    return bare(reading) == bare(wanted) or bare(_UNIT.sub("", wanted)) == bare(reading)

@@ -1,0 +1,113 @@
+"""Compare LaTeX expressions with `math-verify`, one request a line, in a child process that the kernel kills in time.
+
+Run as a script, and importing nothing of this project: the supervisor imports sympy once and forks a child that does
+the comparing. Before each request the child sets two kernel timers, whose default action ends the process wherever
+it is, in C code too; the supervisor sees its pipe close, answers `null` and forks the next child, which takes
+milliseconds. Requests and answers are JSON, so nothing that a model wrote is ever unpickled. Only the LaTeX grammar
+parses them: the plain-expression parser of `math-verify` goes through Python's `eval`.
+"""
+
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+from typing import Any, TextIO
+
+
+def compare(gold: str, candidates: list[str]) -> bool:
+    """Whether any candidate is mathematically equal to the gold expression."""
+    from math_verify import verify
+
+    wanted = _parse(gold)
+    return bool(wanted) and any(verify(wanted, _parse(c), timeout_seconds=None, strict=True) for c in candidates)
+
+
+_parsed: dict[str, list[Any]] = {}
+
+
+def _parse(text: str) -> list[Any]:
+    from math_verify import LatexExtractionConfig, parse
+
+    if text not in _parsed:
+        if len(_parsed) > 1000:
+            _parsed.clear()
+        _parsed[text] = parse(f"${text}$", [LatexExtractionConfig()], parsing_timeout=None)  # pyright: ignore[reportArgumentType]
+    return _parsed[text]
+
+
+def _child(requests: TextIO, answers: TextIO, cpu_s: float, wall_s: float, memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    for line in requests:
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)
+        signal.setitimer(signal.ITIMER_REAL, wall_s)
+        try:
+            request = json.loads(line)
+            equal = compare(request["gold"], request["candidates"])
+        except (Exception, RecursionError, MemoryError):
+            equal = False
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        answers.write(f"{json.dumps(equal)}\n")
+        answers.flush()
+
+
+class _Child:
+    """A forked process that compares, until it is killed."""
+
+    def __init__(self, *limits: Any) -> None:
+        to_child, from_parent = os.pipe()
+        to_parent, from_child = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(from_parent)
+            os.close(to_parent)
+            status = 1
+            try:
+                _child(os.fdopen(to_child), os.fdopen(from_child, "w"), *limits)
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(to_child)
+        os.close(from_child)
+        self._requests, self._answers = os.fdopen(from_parent, "w"), os.fdopen(to_parent)
+
+    def ask(self, line: str) -> str | None:
+        try:
+            self._requests.write(line)
+            self._requests.flush()
+        except BrokenPipeError:
+            return None
+        return self._answers.readline() or None
+
+    def end(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        self._answers.close()
+        try:
+            self._requests.close()
+        except BrokenPipeError:
+            pass
+
+
+def main(cpu_s: float, wall_s: float, memory: int) -> None:
+    """Serve until standard input closes."""
+    logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.setrecursionlimit(2000)
+    compare(r"\frac{1}{2}", ["0.5"])
+    child = _Child(cpu_s, wall_s, memory)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        answer = child.ask(line)
+        if answer is None:
+            child.end()
+            child = _Child(cpu_s, wall_s, memory)
+        print(answer.strip() if answer else "null", flush=True)
+    child.end()
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
