@@ -6,11 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from mlpo_core.checks import verify
+from mlpo_core.checks.finding import Subject
 from mlpo_core.config import Experiment, restrict
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.stages import STAGES, key, origin
-from mlpo_core.store import Dataset, Store, VersionRef, Writer
+from mlpo_core.store import Dataset, Origin, Store, VersionRef, Writer
 
 
 class Spec(BaseModel):
@@ -23,6 +25,14 @@ class Spec(BaseModel):
     experiment: Experiment
     inputs: dict[str, VersionRef | None]
     root: str
+    fresh: str = ""
+    """A label that enters the key: makes again what is already there, with the same seeds."""
+
+    @property
+    def source(self) -> Origin:
+        """Everything that the version's key covers."""
+        source = origin(STAGES[self.asset], self.experiment, self.inputs)
+        return source._replace(config={**source.config, "fresh": self.fresh}) if self.fresh else source
 
 
 @dataclass(frozen=True)
@@ -86,11 +96,10 @@ def versions(experiment: Experiment, store: Store) -> dict[str, VersionRef]:
 
 def lookup(spec: Spec) -> Outcome | None:
     """The outcome if nothing needs to be computed: the asset does not apply, or its version is there."""
-    stage = STAGES[spec.asset]
-    if reason := stage.skipped(spec.experiment):
+    if reason := STAGES[spec.asset].skipped(spec.experiment):
         return Outcome(ref=None, reused=False, skipped=reason)
     store = Store(spec.root)
-    ref = store.find(spec.asset, key(spec.asset, origin(stage, spec.experiment, spec.inputs)))
+    ref = store.find(spec.asset, key(spec.asset, spec.source))
     if ref is None:
         return None
     store.point(spec.partition, ref)
@@ -103,7 +112,7 @@ def run(spec: Spec) -> Outcome:
         return outcome
     stage = STAGES[spec.asset]
     store = Store(spec.root)
-    source = origin(stage, spec.experiment, spec.inputs)
+    source = spec.source
     version_key = key(spec.asset, source)
     context = Context(
         experiment=restrict(spec.experiment, stage.sections),
@@ -122,5 +131,13 @@ def run(spec: Spec) -> Outcome:
         key=version_key,
         digest=manifest.digest,
     )
+    for name, finding in verify(subject(spec, ref)).items():
+        if not finding.passed:
+            log(f"{spec.asset}: check {name} failed: {finding.message}")
     store.point(spec.partition, ref)
     return Outcome(ref=ref, reused=False)
+
+
+def subject(spec: Spec, ref: VersionRef) -> Subject:
+    """A version as its checks see it."""
+    return Subject(Dataset(ref), {name: Dataset(r) for name, r in spec.inputs.items() if r}, spec.experiment)
