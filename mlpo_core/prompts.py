@@ -21,6 +21,10 @@ _REVISE = (
     "You answered the task before, and the leader of your team then wrote its own answer. Look at both again, correct "
     "your answer if it was wrong, and end with your final answer inside <answer> and </answer>."
 )
+_NOTICE = (
+    "The attempt below at the task is wrong. In one or two sentences that begin with Wait, write how its author would "
+    "notice that something is off and decide to start again. Do not solve the task and do not give an answer."
+)
 
 
 def question(task: Task) -> str:
@@ -62,6 +66,19 @@ def compact_leader_prompt(question: str, shown: Sequence[str]) -> str:
 def compact_revision_prompt(question: str, own: str, leader: str) -> str:
     """`revision_prompt` of a compact question."""
     return f"{question}\nown {own}\nleader {leader}"
+
+
+def connector(task: Task, unsaid: str | None) -> str:
+    """What joins a wrong attempt to a right one in a trace; `unsaid` is the wrong answer where the attempt omits it."""
+    if _compact(task):
+        return "\nwait "
+    gives = "" if unsaid is None else f"\nThat gives {unsaid}."
+    return f"{gives}\nWait, that is not right. Let me check it again.\n"
+
+
+def connector_prompt(task: Task, attempt: str) -> str:
+    """What the leader reads to write such a join itself."""
+    return f"{_NOTICE}\n\nTask:\n{question(task)}\n\nAttempt:\n{attempt}"
 
 
 def shown(response: str, extracted: str | None, leader: Leader) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlpo_core.config import Experiment, restrict
 from mlpo_core.store import Origin, VersionRef
-from mlpo_core.tasks.sources import fingerprint
+from mlpo_core.tasks.sources import fingerprint, recorded_fingerprint
 
 
 def _always(_: Experiment) -> str | None:
@@ -100,6 +100,7 @@ STAGES: Mapping[str, Stage] = {
             (*_GENERATION, "proposals"),
             "1",
             "mlpo_core.proposals:run_training",
+            external=recorded_fingerprint,
         ),
         Stage(
             "hard_tasks",
@@ -115,7 +116,7 @@ STAGES: Mapping[str, Stage] = {
             "sft",
             "Verified backtracking and clean traces from the base leader's own samples",
             ("tasks", "base_models", "agent_proposals", "hard_tasks"),
-            (*_GENERATION, "leader", "sft"),
+            (*_GENERATION, "tasks", "leader", "base_models", "sft"),
             "1",
             "mlpo_core.sft_dataset:run",
             skipped=_needs_sft,
@@ -171,6 +172,7 @@ STAGES: Mapping[str, Stage] = {
             (*_GENERATION, "proposals"),
             "1",
             "mlpo_core.proposals:run_benchmark",
+            external=recorded_fingerprint,
         ),
         Stage(
             "team_rounds",

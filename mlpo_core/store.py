@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from io import BytesIO
@@ -105,9 +105,19 @@ class Dataset:
         """Rows, from the manifest alone."""
         return self.manifest.rows
 
-    def batches(self, columns: Sequence[str] | None = None, batch_size: int = 65536) -> Iterator[pa.RecordBatch]:
-        """Record batches in row order, part by part: memory does not grow with the dataset."""
+    def batches(
+        self, columns: Sequence[str] | None = None, batch_size: int = 65536, parts: Collection[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Record batches in row order, part by part: memory does not grow with the dataset.
+
+        Args:
+            columns: Only these.
+            batch_size: Rows of a batch at most.
+            parts: Names of the parts to read; None reads all.
+        """
         for part in self.manifest.parts:
+            if parts is not None and part.name not in parts:
+                continue
             with self._folder.filesystem.open(self._folder.path(part.name), "rb") as file:
                 try:
                     yield from pq.ParquetFile(file).iter_batches(batch_size, columns=list(columns) if columns else None)
@@ -171,6 +181,14 @@ class Writer:
         buffer = BytesIO()
         pq.write_table(table.cast(self.schema), buffer, compression="zstd")
         self._folder.create(f"part-{index:06d}.parquet", buffer.getvalue())
+
+    def part(self, index: int) -> pa.Table:
+        """A part that is written: what an interrupted run left for the next one to build on."""
+        return pq.read_table(BytesIO(self._folder.read(f"part-{index:06d}.parquet") or b"")).cast(self.schema)
+
+    def get(self, name: str) -> bytes | None:
+        """A file of this version that was `put`, or None."""
+        return self._folder.read(name)
 
     def put(self, name: str, data: bytes) -> None:
         """Write another file of this version (a plot, a card)."""

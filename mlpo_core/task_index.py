@@ -1,0 +1,45 @@
+"""Reads the rows of a few tasks out of a large dataset: one pass over task ids, then only the parts that hold them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlpo_core.store import Dataset
+
+T = TypeVar("T")
+
+
+class TaskIndex:
+    """Which parts of a dataset hold which tasks. Costs a name per task, whatever the number of rows."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._parts: dict[str, set[str]] = {}
+        for part in dataset.manifest.parts:
+            for batch in dataset.batches(["task_id"], parts={part.name}):
+                for task in pc.unique(batch.column("task_id")).to_pylist():
+                    self._parts.setdefault(task, set()).add(part.name)
+
+    def __contains__(self, task_id: str) -> bool:
+        return task_id in self._parts
+
+    def batches(self, task_ids: Collection[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The rows of these tasks, in the dataset's order; `columns` must include `task_id`."""
+        wanted = pa.array(sorted(task_ids), pa.string())
+        parts = set[str]().union(*(self._parts.get(t, ()) for t in task_ids))
+        for batch in self._dataset.batches(columns, parts=parts):
+            chosen = batch.filter(pc.is_in(batch.column("task_id"), value_set=wanted))
+            if chosen.num_rows:
+                yield chosen.select(list(columns))
+
+    def read(self, task_ids: Collection[str], columns: Sequence[str]) -> pa.Table:
+        """The rows of these tasks as a table."""
+        schema = pa.schema([self._dataset.schema.field(c) for c in columns])
+        return pa.Table.from_batches([b.cast(schema) for b in self.batches(task_ids, columns)], schema=schema)
+
+
+def shards(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Consecutive slices of at most `size` items: the units in which long stages work and resume."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
