@@ -272,6 +272,9 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _resolve_recorded(self) -> Self:
+        generating = [a.name for a in self.team.agents if not a.model.startswith(RECORDED)]
+        if self.engine.kind == "recorded" and generating:
+            raise ValueError(f"engine.kind: recorded generates nothing: give {generating} a model {RECORDED}<agent>")
         names = tuple(a.model.removeprefix(RECORDED) for a in self.team.agents if a.model.startswith(RECORDED))
         if not self.engine.recorded and (names or any(t.source == "recorded" for t in self.tasks)):
             raise ValueError("engine.recorded must name the folder of recorded tasks and responses")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlpo_core.errors import BadInput
-from mlpo_core.grading import Grader, infer_kind
+from mlpo_core.grading import infer_kind, self_check
 from mlpo_core.progress import log, track
 from mlpo_core.run import Context
 from mlpo_core.tasks.registry import read
@@ -15,7 +15,7 @@ from mlpo_core.tasks.split import Candidate, Division, assign, check_division, n
 from mlpo_core.types import Split, Task, task_id
 
 _PART_ROWS = 50_000
-_SHOWN = 5
+_SHOWN = 100
 _SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
@@ -46,7 +46,10 @@ def build(ctx: Context) -> dict[str, Any]:
         ctx.writer.write(part, [stored(task) for task in division.tasks[start : start + _PART_ROWS]])
     for reason, count in unusable.items():
         log(f"tasks: {count} left out: {reason}")
-    return _stats(division, notes, unusable, _gold_failures(division.tasks))
+    failures = self_check(division.tasks)
+    if failures:
+        log(f"tasks: nobody can solve {len(failures)} tasks, whose own gold answers are graded wrong: {failures[:5]}")
+    return _stats(division, notes, unusable, failures)
 
 
 def _candidate(row: Row, index: int, source: Source) -> Candidate:
@@ -74,17 +77,7 @@ def _notes(rows: Sequence[Row], source: Source) -> list[str]:
     return []
 
 
-def _gold_failures(tasks: Sequence[Task]) -> list[Task]:
-    """Tasks whose own gold answer the grader does not accept: nobody can solve them."""
-    with Grader() as grader:
-        verdicts = grader.grade_many([(task, f"<answer>{task.answer}</answer>") for task in tasks])
-    failures = [task for task, verdict in zip(tasks, verdicts, strict=True) if not verdict.correct]
-    for task in failures[:_SHOWN]:
-        log(f"tasks: the gold answer of {task.task_id} ({task.benchmark}) is graded wrong: {task.answer!r:.80}")
-    return failures
-
-
-def _stats(division: Division, notes: list[str], unusable: Counter[str], failures: list[Task]) -> dict[str, Any]:
+def _stats(division: Division, notes: list[str], unusable: Counter[str], failures: list[str]) -> dict[str, Any]:
     splits = Counter(task.split for task in division.tasks)
     benchmarks: defaultdict[str, Counter[str]] = defaultdict(Counter)
     subjects: defaultdict[str, set[str]] = defaultdict(set)
@@ -103,6 +96,6 @@ def _stats(division: Division, notes: list[str], unusable: Counter[str], failure
             "over_limit": division.over_limit,
             **unusable,
         },
-        "gold_graded_wrong": {"count": len(failures), "task_ids": [task.task_id for task in failures[:100]]},
+        "gold_graded_wrong": {"count": len(failures), "task_ids": failures[:_SHOWN]},
         "notes": notes,
     }

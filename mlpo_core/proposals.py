@@ -1,0 +1,166 @@
+"""Sample every agent on every task, shard by shard: `agent_proposals` and `benchmark_proposals`.
+
+The plan is a pure function of tasks and settings: an agent's tasks, longest question first (so that too long a prompt
+or too little memory shows at once), the samples of one task next to each other (an engine may prefill them once). Every
+model is started once, also when several agents share it, and not at all when its shards are there. Grading and writing
+a shard overlap with generating the next.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from mlpo_core.base_models import Located, locate
+from mlpo_core.config import RECORDED, Agent
+from mlpo_core.engines import Sampling, open_engine
+from mlpo_core.grading import Grader
+from mlpo_core.progress import log, track
+from mlpo_core.prompts import agent_prompt, question
+from mlpo_core.proposal_rows import Draft, describe, graded
+from mlpo_core.recorded_proposals import recorded_drafts
+from mlpo_core.run import Context
+from mlpo_core.tasks import read_tasks
+from mlpo_core.types import Request, Split, Task, stable_id, stable_seed
+
+
+class Member(NamedTuple):
+    """An agent, the model behind it, and its sampling parameters."""
+
+    agent: Agent
+    located: Located
+    revision: str
+    sampling: Sampling
+
+
+class Shard(NamedTuple):
+    """One Parquet part: proposals `start` to `stop` of a member's plan."""
+
+    part: int
+    member: Member
+    start: int
+    stop: int
+
+
+def run_training(ctx: Context) -> dict[str, Any]:
+    """`samples_per_agent` proposals of every agent on every train and dev task; returns the manifest's stats."""
+    return _run(ctx, ("train", "dev"), "samples_per_agent", ctx.experiment.proposals.samples_per_agent)
+
+
+def run_benchmark(ctx: Context) -> dict[str, Any]:
+    """`benchmark_samples` proposals of every agent on every test task; returns the manifest's stats."""
+    return _run(ctx, ("test",), "benchmark_samples", ctx.experiment.proposals.benchmark_samples)
+
+
+def plan(members: Sequence[Member], tasks: int, samples: int, shard_size: int) -> list[list[Shard]]:
+    """The shards of every model, in order. A shard belongs to one agent, so that it has one set of parameters.
+
+    Args:
+        members: The agents that generate.
+        tasks: How many tasks each answers.
+        samples: How many times.
+        shard_size: Proposals per shard at most.
+    """
+    models: dict[tuple[str, str | None, bool], list[Member]] = {}
+    for member in members:
+        model = (member.located.model, member.located.revision, member.agent.trust_remote_code)
+        models.setdefault(model, []).append(member)
+    shards: list[list[Shard]] = []
+    part = 0
+    for sharing in models.values():
+        shards.append([])
+        for member in sharing:
+            for start in range(0, tasks * samples, shard_size):
+                shards[-1].append(Shard(part, member, start, min(start + shard_size, tasks * samples)))
+                part += 1
+    return shards
+
+
+def _run(ctx: Context, splits: tuple[Split, ...], setting: str, samples: int) -> dict[str, Any]:
+    tasks = read_tasks(ctx.inputs["tasks"], splits)
+    ordered = sorted(tasks.values(), key=lambda task: -len(question(task)))
+    models = plan(_members(ctx), len(tasks), samples, ctx.experiment.proposals.shard_size)
+    parts = sum(map(len, models))
+    done = ctx.writer.done()
+    if done:
+        log(f"{ctx.writer.asset}: going on after {len(done)} finished shards")
+    # Grading workers are forked before an engine starts threads.
+    with Grader() as grader, ThreadPoolExecutor(max_workers=1) as background:
+        for shards in models:
+            missing = [shard for shard in shards if shard.part not in done]
+            if missing:
+                _generate(ctx, ordered, samples, missing, grader, background)
+        for drafts in recorded_drafts(ctx, tasks, samples, setting):
+            if parts not in done:
+                ctx.writer.write(parts, graded(drafts, grader))
+            parts += 1
+    return describe((ctx.writer.part(part) for part in range(parts)), len(tasks))
+
+
+def _members(ctx: Context) -> list[Member]:
+    settings = ctx.experiment.proposals
+    base_models = ctx.inputs["base_models"]
+    revisions = {row["name"]: row["revision"] for row in base_models.rows(["name", "revision"])}
+    members: list[Member] = []
+    for agent in ctx.experiment.team.agents:
+        if agent.model.startswith(RECORDED):
+            continue
+        temperature = settings.temperature if agent.temperature is None else agent.temperature
+        sampling = Sampling(temperature, settings.top_p, settings.max_new_tokens)
+        members.append(Member(agent, locate(base_models, agent.name), revisions[agent.name], sampling))
+    return members
+
+
+def _generate(
+    ctx: Context, tasks: Sequence[Task], samples: int, shards: Sequence[Shard], grader: Grader, background: Executor
+) -> None:
+    """Make the shards of one model. At most one finished shard waits for its grading."""
+    member = shards[0].member
+    pending: Future[None] | None = None
+    with open_engine(
+        ctx.experiment.engine,
+        member.located.model,
+        revision=member.located.revision,
+        trust_remote_code=member.agent.trust_remote_code,
+    ) as engine:
+        for shard in track(shards, f"{ctx.writer.asset}: {member.agent.model}", len(shards), "shard"):
+            work = list(_work(ctx, tasks, samples, shard))
+            requests = [Request(agent_prompt(d.task, shard.member.agent), d.row["seed"]) for d in work]
+            generations = engine.generate(requests, shard.member.sampling)
+            drafts = [
+                Draft(draft.task, generation.text, {**draft.row, **_measured(generation._asdict())})
+                for draft, generation in zip(work, generations, strict=True)
+            ]
+            if pending:
+                pending.result()
+            pending = background.submit(_finish, ctx, shard.part, drafts, grader)
+    if pending:
+        pending.result()
+
+
+def _finish(ctx: Context, part: int, drafts: Sequence[Draft], grader: Grader) -> None:
+    ctx.writer.write(part, graded(drafts, grader))
+
+
+def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> Iterator[Draft]:
+    """What is known of a shard's rows before anything is generated."""
+    agent, sampling, revision = shard.member.agent, shard.member.sampling, shard.member.revision
+    for position in range(shard.start, shard.stop):
+        task, sample_index = tasks[position // samples], position % samples
+        identity = (task.task_id, agent.name, sample_index, agent.model, revision, agent.prompt, sampling)
+        yield Draft(
+            task,
+            None,
+            {
+                "proposal_id": stable_id("proposal", *identity),
+                "agent": agent.name,
+                "sample_index": sample_index,
+                "model": agent.model,
+                "revision": revision,
+                "seed": stable_seed(ctx.experiment.seed, agent.name, task.task_id, sample_index),
+                **sampling._asdict(),
+            },
+        )
+
+
+def _measured(generation: dict[str, Any]) -> dict[str, Any]:
+    return {name: generation[name] for name in ("prompt_tokens", "completion_tokens", "finish_reason", "amortised_s")}
