@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ _INTERVAL_S = 5.0
 
 
 @contextmanager
-def session() -> Iterator[None]:
+def session() -> Generator[None]:
     """Spans a command, so that Dagster hears when it began and how it ended."""
     if not under_pipes():
         yield

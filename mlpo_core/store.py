@@ -280,6 +280,10 @@ class Store:
         """Record that an experiment uses a version; `prune` keeps what is pointed to."""
         self.folder.join("experiments", partition).replace(f"{ref.asset}.json", ref.model_dump_json(indent=1).encode())
 
+    def unpoint(self, partition: str, asset: str) -> None:
+        """Record that an asset is not part of an experiment."""
+        self.folder.join("experiments", partition).remove(f"{asset}.json")
+
     def pointed(self, partition: str, asset: str) -> VersionRef | None:
         """The version that an experiment last used."""
         raw = self.folder.join("experiments", partition).read(f"{asset}.json")

@@ -1,0 +1,25 @@
+"""The code location: everything that Dagster serves."""
+
+import dagster as dg
+
+from pipelines.console import progress_logger
+from pipelines.defs import automation, benchmark, data, mlpo, models, proposals, sft
+from pipelines.io.version_refs import VersionRefIOManager
+
+defs = dg.Definitions(
+    assets=[
+        *data.ASSETS,
+        *models.ASSETS,
+        *proposals.ASSETS,
+        *sft.ASSETS,
+        *mlpo.ASSETS,
+        *benchmark.ASSETS,
+    ],
+    jobs=[automation.CHAIN],
+    sensors=[automation.experiment_files, automation.failure_hook],
+    schedules=[automation.nightly],
+    resources={"io_manager": VersionRefIOManager()},
+    loggers={"console": dg.colored_console_logger, "progress": progress_logger},
+    # Phases are processes already: one more per step would only cost imports.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,9 @@
+"""MLPO: prompts that show the team's answers, the leader trained on them, and the baseline trained without."""
+
+from pipelines.stage_asset import ACCELERATOR, stage_asset
+
+ASSETS = [
+    stage_asset("mlpo_dataset", kinds={"parquet"}),
+    stage_asset("mlpo_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
+    stage_asset("grpo_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
+]

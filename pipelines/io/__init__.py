@@ -1,0 +1,1 @@
+"""How assets hand versions to each other."""

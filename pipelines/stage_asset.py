@@ -1,0 +1,138 @@
+"""Make the asset of one stage: resolve its inputs, reuse the version or launch the phase, say what came of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from mlpo_core.checks import checks_of, verify
+from mlpo_core.checks.finding import Finding
+from mlpo_core.current import require_current
+from mlpo_core.experiments import find
+from mlpo_core.run import Outcome, Spec, lookup, subject
+from mlpo_core.stages import STAGES
+from mlpo_core.store import Dataset, Store, VersionRef
+from pipelines.errors import as_failure
+from pipelines.launch import launch
+from pipelines.lineage import column_schema
+from pipelines.metadata import describe
+from pipelines.partitions import EXPERIMENTS
+
+ACCELERATOR = "accelerator"
+"""The pool of phases that hold a model: as many at once as the instance has slots, one by default."""
+FRESH = "mlpo/fresh"
+"""Run tag: a label under which everything in the run is made again, with the same seeds."""
+REPRODUCED = "reproduced"
+OWNER = "team:research"
+
+
+def stage_asset(
+    name: str, *, kinds: set[str], pool: str | None = None, freshness: dg.FreshnessPolicy | None = None
+) -> dg.AssetsDefinition:
+    """The asset of the stage `name`.
+
+    Args:
+        name: Asset key, as in `mlpo_core.stages.STAGES`.
+        kinds: What the graph shows on it.
+        pool: Concurrency pool that a run takes a slot of while it makes this asset.
+        freshness: When it counts as overdue.
+    """
+    stage = STAGES[name]
+
+    def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> dg.MaterializeResult:
+        with as_failure():
+            return _materialize(context, name, inputs)
+
+    materialize.__name__ = name
+    return dg.asset(
+        name=name,
+        ins={upstream: dg.AssetIn(upstream) for upstream in stage.inputs},
+        description=stage.description,
+        group_name=stage.group,
+        code_version=stage.code_version,
+        partitions_def=EXPERIMENTS,
+        kinds=kinds,
+        owners=[OWNER],
+        pool=pool,
+        freshness_policy=freshness,
+        metadata={
+            "dagster/column_schema": column_schema(name),
+            "settings read": ", ".join(stage.sections),
+            "function": stage.function,
+        },
+        check_specs=_check_specs(name),
+    )(materialize)
+
+
+def _check_specs(name: str) -> list[dg.AssetCheckSpec]:
+    declared = [
+        dg.AssetCheckSpec(check.name, asset=name, description=check.description, blocking=check.blocking)
+        for check in checks_of(name)
+    ]
+    text = f"A re-run under the tag {FRESH} gave the rows that were there before."
+    return [*declared, dg.AssetCheckSpec(REPRODUCED, asset=name, description=text)]
+
+
+def _materialize(
+    context: dg.AssetExecutionContext, name: str, inputs: Mapping[str, Dataset | None]
+) -> dg.MaterializeResult:
+    partition = context.partition_key
+    store = Store()
+    experiment = find(partition)
+    present = {upstream: dataset for upstream, dataset in inputs.items() if dataset is not None}
+    if not STAGES[name].skipped(experiment):
+        require_current(present, experiment, store)
+    spec = Spec(
+        asset=name,
+        partition=partition,
+        experiment=experiment,
+        inputs={upstream: dataset.ref if dataset else None for upstream, dataset in inputs.items()},
+        root=store.root,
+        fresh=context.run.tags.get(FRESH, ""),
+    )
+    before = store.pointed(partition, name)
+    return _result(spec, lookup(spec) or launch(context, spec), before)
+
+
+def _result(spec: Spec, outcome: Outcome, before: VersionRef | None) -> dg.MaterializeResult:
+    if outcome.ref is None:
+        absent = Finding(passed=True, message=f"not part of this experiment: {outcome.skipped}")
+        return dg.MaterializeResult(
+            value=None,
+            data_version=dg.DataVersion("not part of this experiment"),
+            metadata={"outcome": absent.message},
+            check_results=[
+                *(_check(c.name, absent, c.blocking) for c in checks_of(spec.asset)),
+                _check(REPRODUCED, absent, blocking=False),
+            ],
+        )
+    findings = verify(subject(spec, outcome.ref))
+    return dg.MaterializeResult(
+        value=outcome.ref,
+        data_version=dg.DataVersion(outcome.ref.digest),
+        metadata=describe(Dataset(outcome.ref), reused=outcome.reused),
+        check_results=[
+            *(_check(c.name, findings[c.name], c.blocking) for c in checks_of(spec.asset)),
+            _check(REPRODUCED, _reproduced(spec, outcome.ref, before), blocking=False),
+        ],
+    )
+
+
+def _reproduced(spec: Spec, ref: VersionRef, before: VersionRef | None) -> Finding:
+    if not spec.fresh:
+        return Finding(passed=True, message="not a fresh re-run: nothing to compare")
+    if before is None or before.key == ref.key:
+        return Finding(passed=True, message="no earlier version to compare with")
+    same = before.digest == ref.digest
+    message = "the same rows as before" if same else f"other rows than version {before.key}"
+    return Finding(passed=same, message=message, facts={"before": before.digest, "now": ref.digest})
+
+
+def _check(name: str, finding: Finding, blocking: bool) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=finding.passed,
+        check_name=name,
+        description=finding.message,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        metadata=finding.facts,
+    )
