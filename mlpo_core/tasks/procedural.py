@@ -10,6 +10,8 @@ from mlpo_core.tasks.sources import Source
 from mlpo_core.tasks.split import by_hash, normalised
 from mlpo_core.types import Split, stable_seed
 
+# Fixed, so that asking for more training tasks leaves the test tasks as they are.
+_BATCH = 200
 _BARREN_BATCHES = 20
 
 
@@ -33,13 +35,12 @@ def _quotas(source: Source, families: int, index: int) -> dict[Split, int]:
 
 def _family(source: Source, family: str, quotas: dict[Split, int]) -> Iterator[Row]:
     options = source.config.family_options.get(family, {})
-    size = max(100, 2 * sum(quotas.values()))
     found: Counter[Split] = Counter()
     seen: set[str] = set()
     number = barren = 0
     while any(found[split] < n for split, n in quotas.items()):
         taken = 0
-        for question in _batch(source, family, options, number, size):
+        for question in _batch(source, family, options, number):
             text = normalised(question.question)
             split = by_hash(text, source.config.shares)
             if text in seen or found[split] >= quotas[split]:
@@ -58,5 +59,5 @@ def _family(source: Source, family: str, quotas: dict[Split, int]) -> Iterator[R
             )
 
 
-def _batch(source: Source, family: str, options: dict[str, object], number: int, size: int) -> list[Question]:
-    return generate(family, options, stable_seed(source.seed, family, number), size)
+def _batch(source: Source, family: str, options: dict[str, object], number: int) -> list[Question]:
+    return generate(family, options, stable_seed(source.seed, family, number), _BATCH)
