@@ -58,7 +58,7 @@ def check_lengths(lengths: Sequence[int], max_new_tokens: int, max_context: int 
     longest = max(range(len(lengths)), key=lambda i: lengths[i])
     if (need := lengths[longest] + max_new_tokens) > max_context:
         raise BadInput(
-            f"prompt {longest} of {len(lengths)} has {lengths[longest]} tokens; with max_new_tokens={max_new_tokens} it "
-            f"needs {need}, and the model's context holds {max_context}. Lower max_new_tokens, show the leader less "
+            f"prompt {longest} of {len(lengths)} has {lengths[longest]} tokens; with max_new_tokens={max_new_tokens} "
+            f"it needs {need}, and the model's context holds {max_context}. Lower max_new_tokens, show the leader less "
             "(leader.information), leave the task out, or take a model with a longer context."
         )

@@ -136,7 +136,7 @@ def _pick(logits: Tensor, sampling: Sampling, uniform: Tensor | None) -> Tensor:
     mass = torch.softmax(logits / sampling.temperature, -1)
     if sampling.top_p >= 1:
         return _invert(mass, uniform)
-    mass, order = mass.sort(-1, descending=True, stable=True)
+    mass, order = torch.sort(mass, dim=-1, descending=True, stable=True)
     before = mass.cumsum(-1, dtype=torch.float64) - mass
     choice = _invert(mass.masked_fill(before >= sampling.top_p, 0), uniform)
     return order.gather(1, choice[:, None]).squeeze(1)

@@ -1,4 +1,4 @@
-"""Generates with a transformers model, on CPU or CUDA: batched by length, deterministic for a given list of requests."""
+"""Generates with a transformers model, on CPU or CUDA: batched by length, the same text for the same requests."""
 
 import time
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from transformers.utils import logging as transformers_logging
 
 from mlpo_core import chat
 from mlpo_core.config import EngineConfig
+from mlpo_core.engines import attention
 from mlpo_core.engines.batching import check_lengths, plan
 from mlpo_core.engines.decoding import decode
 from mlpo_core.engines.protocol import Sampling
@@ -34,11 +35,9 @@ class TransformersEngine:
         try:
             settings = AutoConfig.from_pretrained(model, **options)
             text = settings.get_text_config()
-            # scaled-dot-product attention leaves Gemma-2's soft cap out without a word
-            attention = "eager" if getattr(text, "attn_logit_softcapping", None) else "sdpa"
             self._tokenizer: Any = AutoTokenizer.from_pretrained(model, **options)
-            loaded = AutoModelForCausalLM.from_pretrained(
-                model, dtype=_dtype(config, device), attn_implementation=attention, use_safetensors=True, **options
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                model, dtype=_dtype(config, device), attn_implementation=attention.NAME, use_safetensors=True, **options
             )
         except (OSError, ValueError) as error:
             raise BadInput(
@@ -51,7 +50,7 @@ class TransformersEngine:
         self._stop = _stop_ids(self._model, self._tokenizer)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
-        """See `Engine.generate`. Samples of one prompt in one batch share its prefill; the others count it as cached."""
+        """See `Engine.generate`. Samples of one prompt in one batch share its prefill: all but the first have it cached."""
         encoded = self._encode([r.prompt for r in requests])
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         found: list[Generation | None] = [None] * len(requests)

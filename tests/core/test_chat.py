@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlpo_core import chat
-from mlpo_core.errors import BadInput
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from mlpo_core import chat
+from mlpo_core.errors import BadInput
 
 TAGS = ["<think>", "</think>", "<answer>", "</answer>"]
 CHATML = (
