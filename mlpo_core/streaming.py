@@ -16,8 +16,8 @@ def sums(batches: Iterable[pa.RecordBatch], keys: Sequence[str], values: Sequenc
         values: Columns to sum.
 
     Returns:
-        The keys, `n` (rows) and the summed values, one row per combination, in order of first appearance; without any
-        batch a table of no rows and only the keys.
+        The keys, `n` (rows) and the summed values, one row per combination, sorted by the keys; without any batch a
+        table of no rows and only the keys.
     """
     partial: list[pa.Table] = []
     merged: pa.Table | None = None
@@ -32,7 +32,10 @@ def sums(batches: Iterable[pa.RecordBatch], keys: Sequence[str], values: Sequenc
             merged, partial, pending = _merge(merged, partial, keys), [], 0
     if partial or merged is None:
         merged = _merge(merged, partial, keys)
-    return merged.rename_columns([*keys, "n", *values]) if merged.num_columns > len(keys) else merged
+    if merged.num_columns == len(keys):
+        return merged
+    # The grouping has no order of its own that would be the same for other batch sizes.
+    return merged.rename_columns([*keys, "n", *values]).sort_by([(key, "ascending") for key in keys])
 
 
 def _merge(merged: pa.Table | None, partial: list[pa.Table], keys: Sequence[str]) -> pa.Table:
