@@ -48,7 +48,9 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
-def open_engine(config: EngineConfig, model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False) -> Engine:
+def open_engine(
+    config: EngineConfig, model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False
+) -> Engine:
     """The engine that `config` names, holding `model` (hub id or local folder). Imports only that engine's library."""
     match config.kind:
         case "transformers":

@@ -50,7 +50,7 @@ class TransformersEngine:
         self._stop = _stop_ids(self._model, self._tokenizer)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
-        """See `Engine.generate`. Samples of one prompt in one batch share its prefill: all but the first have it cached."""
+        """See `Engine.generate`. Of a prompt's samples in one batch all but the first count it as cached."""
         encoded = self._encode([r.prompt for r in requests])
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         found: list[Generation | None] = [None] * len(requests)
