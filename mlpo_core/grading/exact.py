@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from mlpo_core.grading.extract import statements
+from mlpo_core.grading.extract import answers_several, is_cut_off, statements
 from mlpo_core.types import Verdict
 
 _LABELS: tuple[tuple[str, ...], ...] = (("yes", "no"), ("true", "false"), ("valid", "invalid"))
@@ -11,6 +11,8 @@ _BRACKETS = re.compile(r"[()\[\]{}<>\s]+")
 _BRACKET_RUN = re.compile(r"[()\[\]{}<>](?:[\s,]{0,3}[()\[\]{}<>]){0,500}")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s?\{([^{}]{0,2000})\}")
 _NUMBERED = re.compile(r"(?m)^\s{0,8}(?:\d{1,3}[.)]|[-*•])\s")
+_PLAUSIBLE = re.compile(r"\b(?:(not|isn't|un|im|in)[\s-]?)?(?:(?:very|a|entirely|really|actually)\s){0,2}plausible\b", re.IGNORECASE)
+"""A question whether something is plausible is often answered without saying yes or no (BBH, sports_understanding)."""
 _EDGES = " \t\r\n\"'`“”‘’*_.,:;!?$"
 
 
@@ -63,10 +65,29 @@ def _text(gold: str, response: str) -> Verdict:
 
 def _label(response: str, labels: tuple[str, ...]) -> str | None:
     word = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(labels, key=len, reverse=True))})(?![\w-])", re.IGNORECASE)
-    for place in statements(response):
-        found = word.findall(unicodedata.normalize("NFKC", place.text))
+    *marked, whole = statements(response)
+    stated = [found[0].casefold() for place in marked if (found := word.findall(unicodedata.normalize("NFKC", place.text)))]
+    if stated and stated[0] != stated[-1] and (answers_several(response) or is_cut_off(whole.text)):
+        return None  # which of them answers our question cannot be told
+    if stated:
+        return stated[0]
+    if whole.explicit and (found := word.findall(whole.text)):
+        return found[0].casefold()
+    return None if answers_several(response) else _concluding_label(whole.text, labels, word)
+
+
+def _concluding_label(text: str, labels: tuple[str, ...], word: re.Pattern[str]) -> str | None:
+    """The label in the last lines of a text that marks no answer."""
+    if is_cut_off(text):
+        return None
+    for line in [line for line in text.split("\n") if line.strip()][:-4:-1]:
+        found = word.findall(line)
         if found:
-            return found[0 if place.explicit else -1].casefold()
+            # "not valid" says invalid; "not True" is part of a boolean expression.
+            negated = labels[0] == "valid" and re.search(rf"\b(?:not|isn't)\s(?:\w+\s)?{found[-1]}\b", line)
+            return "invalid" if negated else found[-1].casefold()
+        if labels[0] == "yes" and (judged := _PLAUSIBLE.findall(line)):
+            return "no" if judged[-1] else "yes"
     return None
 
 

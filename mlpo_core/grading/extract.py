@@ -54,6 +54,18 @@ _BLANK = re.compile(r"[\s*_$\\\[\]():#>`-]*")
 _DISPLAY = re.compile(r"[\s*_:]{0,9}(?:\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\])", re.DOTALL)
 
 
+_QUESTION = re.compile(
+    r"^[\s>#*_\d.)-]{0,12}(?:Q(?:uestion)?\s?\d{0,3}|(?:Problem|Task|List|Set|Puzzle|Exercise)\s?#?\d{1,3})\s?[*_]{0,3}\s?(?:[:.)]|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NUMBERED_QUESTION = re.compile(r"^[\s>#*_-]{0,9}(?:Q(?:uestion)?|Problem|Task|List|Set|Puzzle|Exercise)\s?#?\d", re.IGNORECASE | re.MULTILINE)
+_ANSWER_LIST = re.compile(r"(?:^[\s>*_]{0,6}(?:\d{1,3}[.)]|[-*•])(?!\W{0,4}Q(?:uestion)?\s?\d)[^\n]{0,60}\([A-Z]\)[^\n]{0,100}\n+){2,}\Z", re.MULTILINE)
+_FEW_SHOT_ANSWER = re.compile(r"^[\s*_#>]{0,6}A:[ \t*]{0,4}(\S[^\n]{0,100})\s{0,9}\Z", re.MULTILINE)
+_FINISHED = re.compile(r"(?:[.!?\]}\"'”’»…*`$]|(?:\b\w|\d|\\)\)|\n\W{0,6}(?:\(?[A-Z]\)[^\n]{0,60}|[^\n]{0,40}\d[^\n]{0,40}))\s*\Z")
+_SHORT = 400
+_FIRST_OPTION = re.compile(r"^[\s>*_-]{0,8}\(?A\)[^\n]{0,200}", re.MULTILINE)
+
+
 def visible(response: str) -> str:
     """What a response says outside its thinking: after the last `</think>`, and before a `<think>` left open.
 
@@ -66,19 +78,49 @@ def visible(response: str) -> str:
     return said[-LIMIT:]
 
 
+def answers_several(response: str) -> bool:
+    """Whether a response answers several questions and does not say which answer is its last word.
+
+    Models do so that take a few-shot prompt for a list of tasks. The last of numbered questions is the one asked,
+    and its answer the last word, unless a list of answers follows that does not name the questions.
+    """
+    said = visible(response)
+    if _ANSWER_OPEN.search(said):
+        return False
+    if _ANSWER_LIST.search(said[-2_000:].rstrip() + "\n"):
+        return True
+    several = len(_QUESTION.findall(said)) > 1 or len(set(_FIRST_OPTION.findall(said))) > 2
+    return several and len(_NUMBERED_QUESTION.findall(said)) < 2
+
+
+def is_cut_off(text: str) -> bool:
+    """Whether a long text ends in mid-sentence: it has not come to its answer."""
+    tail = text[-100:]
+    return len(text) > _SHORT and not _FINISHED.search(tail) and not _CUE.search(tail.rstrip().rsplit("\n", 1)[-1])
+
+
 def statements(response: str) -> list[Statement]:
     """The places that state an answer, the one that counts first.
 
     The content of the last non-empty `<answer>` (closed, or cut off by the end) counts before anything else;
-    then whatever comes last of boxes and phrases such as "the answer is"; then the text as a whole.
+    then whatever comes last of boxes and phrases such as "the answer is"; then the text as a whole. A question that
+    follows an answer was made up by the model, and nothing from there on counts.
     """
     said = visible(response)
     tagged = _tagged(said)
-    text = said if tagged is None else tagged
+    text = _before_next_question(said) if tagged is None else tagged
     found = [*_boxes(text), *_phrases(text)]
     found.sort(key=lambda place: place[0], reverse=True)
     marked = [Statement(content, text[start:], True) for start, content in found]
     return [*marked, Statement(text.strip(), text, tagged is not None)]
+
+
+def _before_next_question(text: str) -> str:
+    first = next((m.start() for m in _CUE.finditer(text) if text[m.end() : m.end() + 200].split("\n", 1)[0].strip()), len(text))
+    if _QUESTION.search(text, 0, first):
+        return text
+    question = _QUESTION.search(text, first)
+    return text[: question.start()] if question else text
 
 
 def _tagged(text: str) -> str | None:
@@ -132,7 +174,9 @@ def _braced(text: str, start: int) -> str | None:
 
 
 def _phrases(text: str) -> list[tuple[int, str]]:
-    return [(m.start(), content) for m in _CUE.finditer(text) if (content := _after(text, m.end()))]
+    found = [(m.start(), content) for m in _CUE.finditer(text) if (content := _after(text, m.end())) and not _QUESTION.match(content)]
+    last = _FEW_SHOT_ANSWER.search(text, max(0, len(text) - 120))
+    return [*found, (last.start(), last.group(1).strip())] if last else found
 
 
 def _after(text: str, start: int) -> str:

@@ -4,20 +4,29 @@ import re
 from collections.abc import Sequence
 
 from mlpo_core.grading.exact import normalise
-from mlpo_core.grading.extract import Statement, statements
+from mlpo_core.grading.extract import Statement, answers_several, is_cut_off, statements
 from mlpo_core.types import Verdict
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _MARKUP = re.compile(r"[*`$]|\\(?:text|textbf|mathrm|mathbf|mbox|boxed|fbox)\s?(?=\{)|\\[()\[\]]|\\,")
 _LISTED = re.compile(r"(?m)^[ \t]{0,8}\(([A-Z])\)[ \t]{0,4}(\S[^\n]{0,500})$")
+_RESTATED = re.compile(r"(?m)^[ \t]{0,8}\(([A-Z])\)[ \t]{1,4}([^\n(:–—]{2,100}?)(?=\s[(–—-]|:|$)")
 _LEADING = re.compile(
     r"[\s\"'“‘:{_-]{0,9}(?:(?:option|choice|letter|answer)s?[\s:#]{0,3})?(?:\(([A-Z])\)|\[([A-Z])\]|\{\(?([A-Z])\)?\}|([A-Z])(?=[).:,;\]}\"'”’_]|\s|$))",
     re.IGNORECASE,
 )
 _BRACKETED = re.compile(r"(?<![\w)])\(([A-Z])\)(?!\w)")
 _NAMED = re.compile(r"\b(?:option|choice|answer)s?\s{1,3}\(?([A-Z])\b\)?", re.IGNORECASE)
-_LINE = re.compile(r"(?m)^[\s#>-]{0,8}\(?([A-Z])(?:[).:](?=\s)[^\n]{0,500}|[).]?\s{0,8}$)")
+_LINE = re.compile(r"(?m)^[\s#>-]{0,8}\(?([A-Z])(?:[).](?=\s)[^\n]{0,500}|[).]?\s{0,8}$)")
+_SETTLED = re.compile(r"\b(?:is|be|answer|choose|select|pick|option|choice|to)\s{1,3}(?:option\s|choice\s)?\(([A-Z])\)", re.IGNORECASE)
+_IS_ANSWER = re.compile(r"\(?\b([A-Z])\)?\sis\s(?:the\s)?(?:correct|right|best|answer)\b")
+_NEGATED = re.compile(r"\([A-Z]\)\s(?:does|is|are|was|would)(?:\snot|n't)\b|\bincorrect\b", re.IGNORECASE)
+_DECLINED = re.compile(
+    r"\b(?:neither\s(?:of|option|statement|sentence|answer|\()|none\s+of|no\s+(?:correct|clear|single)\s(?:answer|option|choice)"
+    r"|(?:cannot|can't)\s(?:\w+\s)?(?:be|determine|select|choose)|both\s\(|not\s+(?:listed|among|present))\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"(?<![\w'’.+/=^\\-])([A-Z])(?![\w'’+/=^-])")
 
 
@@ -45,11 +54,15 @@ def grade_option(gold: str, choices: Sequence[str], response: str) -> Verdict:
 
 
 def _extract(response: str, letters: str, choices: Sequence[str]) -> str | None:
-    for place in statements(response):
-        found = _stated(place, letters, choices) if place.explicit else _guessed(place.text, letters, choices)
-        if found:
-            return found
-    return None
+    *marked, whole = statements(response)
+    stated = [found for place in marked if (found := _stated(place, letters, choices))]
+    if stated and stated[0] != stated[-1] and (answers_several(response) or is_cut_off(whole.text)):
+        return None  # which of them answers our question cannot be told
+    if stated:
+        return stated[0]
+    if whole.explicit and (found := _stated(whole, letters, choices)):
+        return found
+    return None if answers_several(response) else _guessed(whole.text, letters, choices)
 
 
 def _stated(place: Statement, letters: str, choices: Sequence[str]) -> str | None:
@@ -70,17 +83,48 @@ def _stated(place: Statement, letters: str, choices: Sequence[str]) -> str | Non
 
 
 def _guessed(text: str, letters: str, choices: Sequence[str]) -> str | None:
-    """Read an answer out of a text that marks none: what a reader would take as its last word."""
+    """Read an answer out of a text that marks none: what its last words settle on, if they settle on one option."""
     clean = _MARKUP.sub("", text)
     whole = _LEADING.match(clean)
     if whole and not clean[whole.end() :].strip(" .)*\"'}"):
         return _allowed(next(group for group in whole.groups() if group), letters)
-    paragraphs = [p for p in clean.split("\n") if p.strip()]
-    for line in paragraphs[:-4:-1]:
-        found = _last(_NAMED, line, letters) or _last(_BRACKETED, line, letters) or _last(_LINE, line, letters)
-        if found or (found := _option_text(line, choices)):
+    if is_cut_off(clean):
+        return None
+    lines = [line for line in clean.split("\n") if line.strip()]
+    for line in lines[:-4:-1]:
+        if _DECLINED.search(line):
+            return None
+        if line is not lines[-1] and _LINE.match(line):
+            continue  # it lists an option
+        for sentence in re.split(r"(?<=[.!?])\s", line)[:-20:-1]:
+            if found := _settled(sentence, letters):
+                return None if _NEGATED.search(sentence) else found
+        if found := _option_text(line, choices):
             return found
+    return _set_apart(lines, letters) or _listed_text(clean, lines[-1], letters)
+
+
+def _listed_text(text: str, line: str, letters: str) -> str | None:
+    """The option whose text a line names, where the response itself listed the options with their letters."""
+    texts = dict(_RESTATED.findall(text))
+    in_order = [texts[letter].strip() for letter in letters[: len(texts)] if letter in texts]
+    return _option_text(line, in_order) if len(in_order) == len(texts) > 1 else None
+
+
+def _set_apart(lines: Sequence[str], letters: str) -> str | None:
+    """The last option that stands alone after a colon: "The closest match is:", "(B) The Matrix"."""
+    for i in range(len(lines) - 1, 0, -1):
+        lead = _LINE.match(lines[i])
+        alone = lead and lines[i - 1].rstrip().endswith(":") and not (i + 1 < len(lines) and _LINE.match(lines[i + 1]))
+        if lead and alone and lead.group(1) in letters:
+            return lead.group(1)
     return None
+
+
+def _settled(sentence: str, letters: str) -> str | None:
+    """The option that a sentence names, if it names one, or the one of several that it says the answer is."""
+    named = {m.group(1).upper() for pattern in (_NAMED, _BRACKETED, _LINE) for m in pattern.finditer(sentence)} & set(letters)
+    return named.pop() if len(named) == 1 else _last(_SETTLED, sentence, letters) or _last(_IS_ANSWER, sentence, letters)
 
 
 def _option_text(text: str, choices: Sequence[str]) -> str | None:
