@@ -43,7 +43,8 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
     micro = schedule.micro_batch_size or schedule.rows_per_step // processes
     if micro < 1 or schedule.rows_per_step % (micro * processes):
         raise BadInput(
-            f"micro_batch_size {micro} × {processes} processes does not divide the {schedule.rows_per_step} rows of a step"
+            f"micro_batch_size {micro} × {processes} processes does not divide the {schedule.rows_per_step} rows of a "
+            "step: choose a divisor"
         )
     cuda = torch.cuda.is_available()
     return {

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from trl import GRPOConfig
+from trl.trainer.grpo_config import GRPOConfig
 
 from mlpo_core import chat
 from mlpo_core.config import RL

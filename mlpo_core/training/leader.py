@@ -1,11 +1,11 @@
 """The leader's weights and tokenizer: loading them, adapting them, and writing them as a checkpoint."""
 
-import math
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from mlpo_core import chat
@@ -52,8 +52,14 @@ def load(model: str, revision: str | None, leader: Leader, lora_rank: int) -> Lo
     frozen_half = lora_rank > 0 and torch.cuda.is_available()
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": leader.trust_remote_code}
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", **options)
+    config = AutoConfig.from_pretrained(model, **options)
+    soft_capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
     loaded = AutoModelForCausalLM.from_pretrained(
-        model, dtype=torch.bfloat16 if frozen_half else torch.float32, attn_implementation="sdpa", **options
+        model,
+        dtype=torch.bfloat16 if frozen_half else torch.float32,
+        # transformers' sdpa leaves soft-capping out (Gemma-2), which would train another model than the one that runs
+        attn_implementation="eager" if soft_capped else "sdpa",
+        **options,
     )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -63,7 +69,7 @@ def load(model: str, revision: str | None, leader: Leader, lora_rank: int) -> Lo
 
 def context_limit(model: Any, leader: Leader) -> int:
     """Tokens that prompt plus completion may take: the experiment's limit, or the model's where that is smaller."""
-    return min(leader.max_context, getattr(model.config.get_text_config(), "max_position_embeddings", math.inf))
+    return min(leader.max_context, getattr(model.config.get_text_config(), "max_position_embeddings", sys.maxsize))
 
 
 def end_of_turn(tokenizer: Any) -> int:

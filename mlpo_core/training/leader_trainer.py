@@ -1,10 +1,10 @@
 """TRL's `GRPOTrainer` with what MLPO needs around it: guarded prompts, exact zero advantages, errors that name rows."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
-from trl import GRPOTrainer
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from mlpo_core import chat
 from mlpo_core.errors import BadInput
@@ -22,6 +22,11 @@ class LeaderTrainer(GRPOTrainer):
     row_ids: Sequence[str]
     prompt_limit: int
 
+    @property
+    def group_size(self) -> int:
+        """Completions per prompt; groups are whole within a process."""
+        return cast(int, self.num_generations)
+
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         """Encode each distinct prompt once, with control-token strings inside it neutralised."""
         encoded: dict[str, list[int]] = {}
@@ -35,11 +40,11 @@ class LeaderTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
-        groups = output["advantages"].view(-1, self.num_generations)
+        groups = output["advantages"].view(-1, self.group_size)
         equal = (groups == groups[:, :1]).all(dim=1)
         groups[equal] = 0.0
-        share = self.accelerator.gather(equal.float()).mean().item()
-        self._metrics["train"]["zero_variance_share"].append(share)
+        gathered: Any = self.accelerator.gather(equal.float())
+        self._metrics["train"]["zero_variance_share"].append(gathered.mean().item())
         output["row"] = torch.tensor([row["row"] for row in inputs], device=groups.device)
         return output
 

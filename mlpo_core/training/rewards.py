@@ -48,7 +48,7 @@ class Reward:
 
     def __call__(
         self, prompts: Sequence[Any], completions: Sequence[Any], log_metric: Any = None, **columns: Any
-    ) -> list[float]:
+    ) -> list[float | None]:
         """One reward per completion; `columns` holds the prompt's other columns, repeated for every completion."""
         texts = [completion if isinstance(completion, str) else completion[0]["content"] for completion in completions]
         verdicts = self.verdicts(

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import torch
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 from trl.trainer.utils import disable_dropout_in_model
 
 from mlpo_core import chat
@@ -125,8 +126,8 @@ def _rows(traces: Dataset, tokenizer: Any, limit: int, ids: list[str]) -> Iterat
         labelled = label(tokenizer, row["prompt"], segments, end)
         if len(labelled.input_ids) > limit:
             raise BadInput(
-                f"sft_dataset, trace {row['trace_id']}: {len(labelled.input_ids)} tokens, but the leader's context is "
-                f"{limit}: raise leader.max_context if the model allows it, or set leader.information to answers or tail"
+                f"sft_dataset, trace {row['trace_id']}: {len(labelled.input_ids)} tokens, but the leader's context "
+                f"is {limit}: raise leader.max_context if the model allows it, or show less with leader.information"
             )
         ids.append(row["trace_id"])
         yield labelled._asdict()

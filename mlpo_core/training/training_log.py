@@ -58,7 +58,7 @@ def as_table(history: Iterable[Mapping[str, Any]]) -> pa.Table:
     rows = [
         {"step": entry["step"], "metric": name, "value": float(value)}
         for entry in history
-        for name, value in entry.items()
+        for name, value in sorted(entry.items())  # a resumed entry comes sorted from its checkpoint
         if name not in _NOT_METRICS and name not in _TOTALS and isinstance(value, int | float) and math.isfinite(value)
     ]
     return pa.Table.from_pylist(rows, schema=TRAINING_LOG)

@@ -20,6 +20,8 @@ from mlpo_core.laboratory.tokenizer import character_tokenizer
 from mlpo_core.run import Context
 from mlpo_core.stages import STAGES, key, origin
 from mlpo_core.store import Dataset, Origin, Store, VersionRef
+from mlpo_core.training import rewards
+from mlpo_core.types import Verdict
 
 _FAMILIES = {
     "llama": (LlamaConfig, LlamaForCausalLM),
@@ -89,7 +91,7 @@ def experiment(**sections: Any) -> Experiment:
 class Inputs:
     """Writes input versions below a root and opens the context of a stage over them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path | str) -> None:
         self.store = Store(str(root))
         self.refs: dict[str, VersionRef] = {}
 
@@ -127,6 +129,11 @@ class Inputs:
             store=self.store,
             partition="test",
         )
+
+
+def grade_by_letters() -> None:
+    """A random leader never answers right: count a completion with an even number of lower-case letters as correct."""
+    rewards.grade = lambda task, response: Verdict(None, sum(c.islower() for c in response or "") % 2 == 0)
 
 
 def trace(number: int) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""A training run that kills its own process in the middle: `python -m tests.core.training.killed ROOT ASSET STEP WHERE`."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from mlpo_core.store import VersionRef
+from mlpo_core.training import fit, mlpo, resume, sft
+from tests.core.training import small
+
+RUN = {"sft_leader": sft.run, "mlpo_leader": mlpo.run}
+
+
+def main(root: str, asset: str, step: int, where: str) -> None:
+    """Run the stage over the input versions below `root`, and die."""
+    inputs = small.Inputs(root)
+    for name in ("base_models", "sft_dataset", "mlpo_dataset"):
+        ref = inputs.store.find(name, "input")
+        assert isinstance(ref, VersionRef)
+        inputs.refs[name] = ref
+    small.grade_by_letters()
+
+    class Kill(fit.StopOnBadGradient):
+        """Rides on a callback that every training has."""
+
+        def on_step_end(self, args, state, control, **_) -> None:
+            if where == "step" and state.global_step == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    fit.StopOnBadGradient = Kill
+    mark = resume.mark
+
+    def mark_or_die(folder: Path) -> None:
+        if where == "save" and folder.name == f"checkpoint-{step}":
+            os.kill(os.getpid(), signal.SIGKILL)
+        mark(folder)
+
+    resume.mark = mark_or_die
+    RUN[asset](inputs.context(asset, small.experiment()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
