@@ -3,13 +3,21 @@
 Everything that can be wrong with a reference is found before the first model is trained, converted or downloaded.
 """
 
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpo_core.config import Experiment
 from mlpo_core.errors import BadInput
-from mlpo_core.model_references import Kind, Reference, folder_digest, kind_of, references, resolve_hub, weight_files
+from mlpo_core.model_references import (
+    Kind,
+    Reference,
+    folder_digest,
+    kind_of,
+    local_path,
+    references,
+    resolve_hub,
+    weight_files,
+)
 from mlpo_core.progress import log
 from mlpo_core.run import Context
 from mlpo_core.store import Dataset
@@ -64,7 +72,7 @@ def locate(base_models: Dataset, name: str) -> Located:
             f"team.agents: {name} is recorded: it has responses but no model, so nothing new can be generated"
         )
     if row["revision"].startswith(_LOCAL):
-        return Located(os.path.expandvars(row["model"]), None)
+        return Located(str(local_path(row["model"])), None)
     return Located(row["model"], row["revision"] or None)
 
 
@@ -83,7 +91,7 @@ def _resolve(member: Reference, experiment: Experiment) -> dict[str, Any]:
                 raise BadInput(f"{member.field}: {member.model} is unknown; the one package with a model is {SMOLLM2}")
             gguf_file()
         case "folder":
-            folder = Path(os.path.expandvars(member.model))
+            folder = local_path(member.model)
             files = weight_files(folder, member.field)
             revision, parameters = _LOCAL + folder_digest(folder), _parameters(files)
         case "hub":

@@ -46,16 +46,21 @@ def kind_of(reference: Reference, experiment: Experiment) -> Kind:
             return kind
     if experiment.engine.kind == "openai" and reference.name != "leader":
         return "endpoint"
-    path = os.path.expandvars(reference.model)
-    looks_local = path.startswith(("/", "./", "../", "~")) or path.count("/") > 1 or "$" in path
-    return "folder" if looks_local or Path(path).is_dir() else "hub"
+    path = local_path(reference.model)
+    named_so = reference.model.startswith(("/", "./", "../", "~", "$")) or len(path.parts) > 2
+    return "folder" if named_so or path.is_dir() else "hub"
+
+
+def local_path(model: str) -> Path:
+    """A reference as a path, with variables and `~` expanded."""
+    return Path(os.path.expandvars(model)).expanduser()
 
 
 def fingerprint(experiment: Experiment) -> dict[str, str]:
     """Name, size and change time of every local checkpoint's files, hashed: changes when they do, read or not."""
     found: dict[str, str] = {}
     for reference in references(experiment):
-        folder = Path(os.path.expandvars(reference.model))
+        folder = local_path(reference.model)
         if kind_of(reference, experiment) == "folder" and folder.is_dir():
             stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in _files(folder)]
             found[reference.field] = hashlib.sha256(repr(stats).encode()).hexdigest()[:16]

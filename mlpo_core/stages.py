@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mlpo_core.config import Experiment, restrict
+from mlpo_core.model_references import fingerprint as model_fingerprint
 from mlpo_core.store import Origin, VersionRef
 from mlpo_core.tasks.sources import fingerprint, recorded_fingerprint
 
@@ -91,6 +92,7 @@ STAGES: Mapping[str, Stage] = {
             ("seed", "tasks", "team", "leader", "base_models", "engine"),
             "1",
             "mlpo_core.base_models:run",
+            external=model_fingerprint,
         ),
         Stage(
             "agent_proposals",

@@ -72,7 +72,7 @@ def decode(model: Any, batch: Batch, seeds: list[int], sampling: Sampling, stop:
     width, limit = len(batch.prompts[0]), sampling.max_new_tokens
     ids, mask = _left_padded(batch.prompts, width, limit, device)
     layers = [_Slots(width + limit) for _ in range(model.config.get_text_config().num_hidden_layers)]
-    cache = Cache(layers=layers)
+    cache = Cache(layers=[*layers])
     ragged = len(batch.prompts[-1]) < width
     positions = (mask[:, :width].cumsum(-1) - 1).clamp(min=0)
     logits = _forward(model, cache, ids, mask[:, :width] if ragged else None, positions)
