@@ -11,7 +11,9 @@ _BRACKETS = re.compile(r"[()\[\]{}<>\s]+")
 _BRACKET_RUN = re.compile(r"[()\[\]{}<>](?:[\s,]{0,3}[()\[\]{}<>]){0,500}")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s?\{([^{}]{0,2000})\}")
 _NUMBERED = re.compile(r"(?m)^\s{0,8}(?:\d{1,3}[.)]|[-*•])\s")
-_PLAUSIBLE = re.compile(r"\b(?:(not|isn't|un|im|in)[\s-]?)?(?:(?:very|a|entirely|really|actually)\s){0,2}plausible\b", re.IGNORECASE)
+_PLAUSIBLE = re.compile(
+    r"\b(?:(not|isn't|un|im|in)[\s-]?)?(?:(?:very|a|entirely|really|actually)\s){0,2}plausible\b", re.IGNORECASE
+)
 """A question whether something is plausible is often answered without saying yes or no (BBH, sports_understanding)."""
 _EDGES = " \t\r\n\"'`“”‘’*_.,:;!?$"
 
@@ -66,7 +68,9 @@ def _text(gold: str, response: str) -> Verdict:
 def _label(response: str, labels: tuple[str, ...]) -> str | None:
     word = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(labels, key=len, reverse=True))})(?![\w-])", re.IGNORECASE)
     *marked, whole = statements(response)
-    stated = [found[0].casefold() for place in marked if (found := word.findall(unicodedata.normalize("NFKC", place.text)))]
+    stated = [
+        found[0].casefold() for place in marked if (found := word.findall(unicodedata.normalize("NFKC", place.text)))
+    ]
     if stated and stated[0] != stated[-1] and (answers_several(response) or is_cut_off(whole.text)):
         return None  # which of them answers our question cannot be told
     if stated:

@@ -58,10 +58,17 @@ _QUESTION = re.compile(
     r"^[\s>#*_\d.)-]{0,12}(?:Q(?:uestion)?\s?\d{0,3}|(?:Problem|Task|List|Set|Puzzle|Exercise)\s?#?\d{1,3})\s?[*_]{0,3}\s?(?:[:.)]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBERED_QUESTION = re.compile(r"^[\s>#*_-]{0,9}(?:Q(?:uestion)?|Problem|Task|List|Set|Puzzle|Exercise)\s?#?\d", re.IGNORECASE | re.MULTILINE)
-_ANSWER_LIST = re.compile(r"(?:^[\s>*_]{0,6}(?:\d{1,3}[.)]|[-*•])(?!\W{0,4}Q(?:uestion)?\s?\d)[^\n]{0,60}\([A-Z]\)[^\n]{0,100}\n+){2,}\Z", re.MULTILINE)
+_NUMBERED_QUESTION = re.compile(
+    r"^[\s>#*_-]{0,9}(?:Q(?:uestion)?|Problem|Task|List|Set|Puzzle|Exercise)\s?#?\d", re.IGNORECASE | re.MULTILINE
+)
+_ANSWER_LIST = re.compile(
+    r"(?:^[\s>*_]{0,6}(?:\d{1,3}[.)]|[-*•])(?!\W{0,4}Q(?:uestion)?\s?\d)[^\n]{0,60}\([A-Z]\)[^\n]{0,100}\n+){2,}\Z",
+    re.MULTILINE,
+)
 _FEW_SHOT_ANSWER = re.compile(r"^[\s*_#>]{0,6}A:[ \t*]{0,4}(\S[^\n]{0,100})\s{0,9}\Z", re.MULTILINE)
-_FINISHED = re.compile(r"(?:[.!?\]}\"'”’»…*`$]|(?:\b\w|\d|\\)\)|\n\W{0,6}(?:\(?[A-Z]\)[^\n]{0,60}|[^\n]{0,40}\d[^\n]{0,40}))\s*\Z")
+_FINISHED = re.compile(
+    r"(?:[.!?\]}\"'”’»…*`$]|(?:\b\w|\d|\\)\)|\n\W{0,6}(?:\(?[A-Z]\)[^\n]{0,60}|[^\n]{0,40}\d[^\n]{0,40}))\s*\Z"
+)
 _SHORT = 400
 _FIRST_OPTION = re.compile(r"^[\s>*_-]{0,8}\(?A\)[^\n]{0,200}", re.MULTILINE)
 
@@ -116,7 +123,9 @@ def statements(response: str) -> list[Statement]:
 
 
 def _before_next_question(text: str) -> str:
-    first = next((m.start() for m in _CUE.finditer(text) if text[m.end() : m.end() + 200].split("\n", 1)[0].strip()), len(text))
+    first = next(
+        (m.start() for m in _CUE.finditer(text) if text[m.end() : m.end() + 200].split("\n", 1)[0].strip()), len(text)
+    )
     if _QUESTION.search(text, 0, first):
         return text
     question = _QUESTION.search(text, first)
@@ -174,7 +183,11 @@ def _braced(text: str, start: int) -> str | None:
 
 
 def _phrases(text: str) -> list[tuple[int, str]]:
-    found = [(m.start(), content) for m in _CUE.finditer(text) if (content := _after(text, m.end())) and not _QUESTION.match(content)]
+    found = [
+        (m.start(), content)
+        for m in _CUE.finditer(text)
+        if (content := _after(text, m.end())) and not _QUESTION.match(content)
+    ]
     last = _FEW_SHOT_ANSWER.search(text, max(0, len(text) - 120))
     return [*found, (last.start(), last.group(1).strip())] if last else found
 

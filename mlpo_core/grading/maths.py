@@ -4,13 +4,15 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from mlpo_core.grading.extract import statements
+from mlpo_core.grading.extract import is_cut_off, statements
 
 _LIMIT = 1_000
 """Longer expressions are not compared: no gold answer comes near."""
 
 _INLINE = re.compile(r"\$\$(.{1,1000}?)\$\$|\\\[(.{1,1000}?)\\\]|\$([^$\n]{1,1000})\$|\\\((.{1,1000}?)\\\)", re.DOTALL)
-_PLAIN = re.compile(r"-?\(?\$?-?(?:\d{1,3}(?:,\d{3})+|\d+)?\.?\d+(?:\s?/\s?\d+)?%?")
+_PLAIN = re.compile(r"-?\(?\$?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+|(?=\.\d))(?:\.\d+)?(?:\s?/\s?\d+)?%?")
+_PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{2,}\b")
+_VERB = re.compile(r"\b(?:is|are|be|equals?|equal\sto|was|were|=)\s", re.IGNORECASE)
 _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\s?\{([^{}]{0,200})\}")
 _UNIT = re.compile(
     r"""(?<=[\d}\s)])\s*(?:
@@ -22,6 +24,7 @@ _UNIT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _SIMPLE = {
+    "\\\\": "\\\\",
     "\\left": "", "\\right": "", "\\!": "", "\\,": "", "\\;": "", "\\:": "", "\\ ": " ", "\\quad": " ", "\\qquad": " ", "~": " ",
     "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac", "\\$": "", "$": "", "\\%": "", "%": "", "^\\circ": "", "^{\\circ}": "", "°": "",
     "\\degree": "", "−": "-", "–": "-", "π": "\\pi", "∞": "\\infty", "×": "\\times ", "·": "\\cdot ", "≤": "\\le ", "≥": "\\ge ",
@@ -87,20 +90,40 @@ def _extract(response: str) -> str | None:
 
 
 def _trim(text: str) -> str:
-    """The expression at the start of a marked answer, without the sentence around it."""
-    text = text.strip().strip("*").strip()
-    math = _INLINE.search(text)
-    if math:
-        inside = next(g for g in math.groups() if g)
-        outside = (text[: math.start()] + text[math.end() :]).strip(" .*:")
-        several = list(_INLINE.finditer(text))
-        if len(several) > 1 and all(
-            _between(text[a.end() : b.start()]) for a, b in zip(several, several[1:], strict=False)
-        ):
-            return ", ".join(next(g for g in m.groups() if g) for m in several)
+    """The expression in a marked answer, without the sentence around it."""
+    text = re.sub(
+        r"(?<=[\d}])\s\([A-Za-z ]{1,40}\)(?=\s?\$?\.?$)", "", text.strip().strip("*").strip().lstrip("}").strip()
+    )
+    formulas = list(_INLINE.finditer(text))
+    prose = _INLINE.sub(" ", text)
+    if len(_PROSE.findall(prose)) > 2 or re.search(r"\bequals\b", prose):
+        return _of_sentence(text) or text
+    if formulas:
+        gaps = (text[a.end() : b.start()] for a, b in zip(formulas, formulas[1:], strict=False))
+        if len(formulas) > 1 and all(_between(gap) for gap in gaps):
+            return ", ".join(_inside(m) for m in formulas)
+        outside = text[: formulas[0].start()] + text[formulas[0].end() :]
         if not re.search(r"\d", outside):
-            return inside.strip()
+            return _inside(formulas[0])
     return re.sub(r"\.(?:\s.*)?$", "", text, flags=re.DOTALL) or text
+
+
+def _of_sentence(text: str) -> str | None:
+    """What a sentence says that something is: the first formula or number after its last "is", or else in all of it."""
+    text = re.split(r"[.!?]\s", text)[0]
+    verbs = list(_VERB.finditer(text))
+    for part in ([text[verbs[-1].end() :]] if verbs else []) + [text]:
+        formula, number = _INLINE.search(part), _PLAIN.search(part)
+        if formula and not (number and number.start() < formula.start()):
+            return _inside(formula)
+        if number:
+            equation = re.match(r"[A-Za-z]\s?=\s?", part.strip())
+            return part.strip() if equation else number.group()
+    return None
+
+
+def _inside(formula: re.Match[str]) -> str:
+    return next(group for group in formula.groups() if group).strip()
 
 
 def _between(text: str) -> bool:
@@ -110,22 +133,29 @@ def _between(text: str) -> bool:
 def _guess(text: str) -> str | None:
     """The last formula or number of a text that marks no answer."""
     if len(text) <= 100 and "\n" not in text:
-        return text.strip() or None
+        return _trim(text) or None
+    if is_cut_off(text):
+        return None
     tail = text[-3_000:]
-    formulas = list(_INLINE.finditer(tail))
-    numbers = list(_PLAIN.finditer(tail))
-    if formulas and (not numbers or numbers[-1].end() <= formulas[-1].end() + 0):
-        return next(g for g in formulas[-1].groups() if g).strip()
-    if numbers:
-        return numbers[-1].group()
-    return None
+    formulas, numbers = list(_INLINE.finditer(tail)), list(_PLAIN.finditer(tail))
+    if formulas and (not numbers or numbers[-1].end() <= formulas[-1].end()):
+        return _inside(formulas[-1])
+    last = tail.rstrip().rsplit("\n", 1)[-1]
+    if "=" in last and not formulas and not _PROSE.search(last.rsplit("=", 1)[1]):
+        return last.rsplit("=", 1)[1].strip() or None
+    return numbers[-1].group() if numbers else None
 
 
 def _readings(answer: str, gold: str) -> list[str]:
     whole = normalise(answer)
     readings = [whole]
-    if "=" in whole and "=" not in gold:
+    parts = [part for part in re.split(r",|;|\b(?:or|and)\b|\\text\{ ?(?:or|and) ?\}", whole) if part.strip()]
+    if len(parts) > 1 and all(part.count("=") == 1 for part in parts) and "=" not in gold:
+        readings.append(", ".join(part.split("=")[1].strip() for part in parts))
+    elif len(parts) == 1 and "=" in whole and "=" not in gold:
         readings.append(whole.rsplit("=", 1)[1].strip())
+    elif len(parts) > 1 and re.search(r"\b(?:or|and)\b", whole):
+        readings.append(", ".join(part.strip() for part in parts))
     if "\\approx" in whole:
         readings.append(whole.split("\\approx", 1)[0].strip())
     return readings + [without for r in readings if (without := _UNIT.sub("", r).strip()) != r]

@@ -19,7 +19,9 @@ _LEADING = re.compile(
 _BRACKETED = re.compile(r"(?<![\w)])\(([A-Z])\)(?!\w)")
 _NAMED = re.compile(r"\b(?:option|choice|answer)s?\s{1,3}\(?([A-Z])\b\)?", re.IGNORECASE)
 _LINE = re.compile(r"(?m)^[\s#>-]{0,8}\(?([A-Z])(?:[).](?=\s)[^\n]{0,500}|[).]?\s{0,8}$)")
-_SETTLED = re.compile(r"\b(?:is|be|answer|choose|select|pick|option|choice|to)\s{1,3}(?:option\s|choice\s)?\(([A-Z])\)", re.IGNORECASE)
+_SETTLED = re.compile(
+    r"\b(?:is|be|answer|choose|select|pick|option|choice|to)\s{1,3}(?:option\s|choice\s)?\(([A-Z])\)", re.IGNORECASE
+)
 _IS_ANSWER = re.compile(r"\(?\b([A-Z])\)?\sis\s(?:the\s)?(?:correct|right|best|answer)\b")
 _NEGATED = re.compile(r"\([A-Z]\)\s(?:does|is|are|was|would)(?:\snot|n't)\b|\bincorrect\b", re.IGNORECASE)
 _DECLINED = re.compile(
@@ -123,8 +125,12 @@ def _set_apart(lines: Sequence[str], letters: str) -> str | None:
 
 def _settled(sentence: str, letters: str) -> str | None:
     """The option that a sentence names, if it names one, or the one of several that it says the answer is."""
-    named = {m.group(1).upper() for pattern in (_NAMED, _BRACKETED, _LINE) for m in pattern.finditer(sentence)} & set(letters)
-    return named.pop() if len(named) == 1 else _last(_SETTLED, sentence, letters) or _last(_IS_ANSWER, sentence, letters)
+    named = {m.group(1).upper() for pattern in (_NAMED, _BRACKETED, _LINE) for m in pattern.finditer(sentence)} & set(
+        letters
+    )
+    return (
+        named.pop() if len(named) == 1 else _last(_SETTLED, sentence, letters) or _last(_IS_ANSWER, sentence, letters)
+    )
 
 
 def _option_text(text: str, choices: Sequence[str]) -> str | None:
