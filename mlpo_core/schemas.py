@@ -130,6 +130,7 @@ _ROUND_FIELDS = [
 ]
 
 _TR = "team_rounds"
+_SUMMED = "summed over those calls; null when one was not recorded"
 _PREDICTION_FIELDS = [
     _f("prediction_id", S, "tasks.task_id", doc="hash of method, task, seed and rounds"),
     _f("task_id", S, "tasks.task_id", doc="the task"),
@@ -145,9 +146,9 @@ _PREDICTION_FIELDS = [
     _f("tie", B, f"{_BP}.extracted", doc="whether a vote was tied and drawn by seed"),
     _f("n_correct_shown", I32, f"{_BP}.correct", doc="right answers among the K shown; -1 when none is shown"),
     _f("generations", I32, doc="model calls that the answer cost"),
-    _f("prompt_tokens", I32, f"{_BP}.prompt_tokens", f"{_TR}.prompt_tokens", doc="summed over those calls"),
-    _f("cached_prompt_tokens", I32, f"{_TR}.cached_prompt_tokens", doc="of them cached"),
-    _f("completion_tokens", I32, f"{_BP}.completion_tokens", f"{_TR}.completion_tokens", doc="summed over the calls"),
+    _f("prompt_tokens", I32, f"{_BP}.prompt_tokens", f"{_TR}.prompt_tokens", doc=_SUMMED, nullable=True),
+    _f("cached_prompt_tokens", I32, f"{_TR}.cached_prompt_tokens", doc="of them cached", nullable=True),
+    _f("completion_tokens", I32, f"{_BP}.completion_tokens", f"{_TR}.completion_tokens", doc=_SUMMED, nullable=True),
     _f("amortised_s", F64, f"{_BP}.amortised_s", f"{_TR}.amortised_s", doc="summed over the calls", nullable=True),
 ]
 
@@ -163,6 +164,7 @@ _METRIC_FIELDS = [
     _f("high", F64, "benchmark_predictions.correct", doc="upper end of the 95 % interval", nullable=True),
     _f("n", pa.int64(), "benchmark_predictions.prediction_id", doc="rows behind it"),
     _f("note", S, doc="why a value is missing, or what qualifies it"),
+    _f("seconds", F64, "benchmark_predictions.amortised_s", doc="the figure where it is a measured time", nullable=True),
 ]
 
 TRAINING_LOG = pa.schema(

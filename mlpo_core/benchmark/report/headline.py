@@ -1,0 +1,163 @@
+"""What the report says first: the question, every method with its interval, and what is significant."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mlpo_core.benchmark.comparisons import BETTER, UNDECIDED, WORSE, is_oracle
+from mlpo_core.benchmark.metric import Metric
+from mlpo_core.benchmark.outcomes import Way
+from mlpo_core.benchmark.report.lookup import MISSING, Figures, count, duration, listed, percent, points, way_of
+from mlpo_core.benchmark.report.views import View
+from mlpo_core.store import Manifest
+
+
+class Row(NamedTuple):
+    """One method in the headline table; shares are 0 to 1."""
+
+    label: str
+    accuracy: float
+    low: float
+    high: float
+    difference: str
+    """What the reference has over this method, in points."""
+    verdict: str
+    tokens: str
+    generations: str
+    oracle: bool
+    reference: bool
+
+
+class Finding(NamedTuple):
+    """What a method was found to be better and worse than."""
+
+    way: str
+    better: Sequence[str]
+    worse: Sequence[str]
+    undecided: Sequence[str]
+
+
+def question(reference: str) -> str:
+    """What the report answers."""
+    if reference == "mlpo_leader/team":
+        return (
+            "Does a leader trained to read its team's answers beat the team, its votes, and leaders trained otherwise?"
+        )
+    if "leader" in reference:
+        return f"How good is {reference} beside the team, its votes, and other leaders?"
+    return "How good is this team without a leader: alone, by vote, and at best?"
+
+
+def rows(figures: Figures, reference: str) -> list[Row]:
+    """Methods by accuracy, oracles last."""
+    ways = sorted(figures.headline_ways, key=lambda w: (is_oracle(w.method), -figures.accuracy(w)))
+    return [_row(figures, way, reference) for way in ways]
+
+
+def _row(figures: Figures, way: Way, reference: str) -> Row:
+    found = figures.get("accuracy", way, "accuracy")
+    assert found and found.value is not None and found.low is not None and found.high is not None
+    comparison = _against(figures, way, reference)
+    costs = [figures.get("cost", way, name) for name in ("tokens", "generations")]
+    return Row(
+        label=str(way),
+        accuracy=found.value,
+        low=found.low,
+        high=found.high,
+        difference=points(comparison.value) if comparison and comparison.value is not None else "",
+        verdict=comparison.note if comparison else "",
+        tokens=count(costs[0].value if costs[0] else None),
+        generations=count(costs[1].value if costs[1] else None),
+        oracle=is_oracle(way.method),
+        reference=way.method == reference,
+    )
+
+
+def _against(figures: Figures, way: Way, reference: str) -> Metric | None:
+    """The comparison of the reference, at its last T that was compared, with a method."""
+    found = [m for m in figures.of("comparison", "difference", "all") if m.versus == str(way) and m.method == reference]
+    return max(found, key=lambda m: way_of(m).rounds) if found else None
+
+
+def findings(figures: Figures) -> list[Finding]:
+    """Verdicts by the method that was compared."""
+    found: dict[str, list[Metric]] = {}
+    for metric in figures.of("comparison", "difference", "all"):
+        if metric.value is not None:
+            found.setdefault(str(way_of(metric)), []).append(metric)
+    return [
+        Finding(way, *([m.versus for m in metrics if m.note == v] for v in (BETTER, WORSE, UNDECIDED)))
+        for way, metrics in found.items()
+    ]
+
+
+def sentence(finding: Finding) -> str:
+    """A finding in words."""
+    parts = [
+        f"{words} {listed(names)}"
+        for words, names in (
+            ("is significantly better than", finding.better),
+            ("is significantly worse than", finding.worse),
+            ("shows no significant difference from", finding.undecided),
+        )
+        if names
+    ]
+    return f"{finding.way} {'; '.join(parts)}." if parts else ""
+
+
+def costs(figures: Figures) -> str:
+    """What the whole experiment cost, in words."""
+    seconds = sum(m.seconds or 0.0 for m in figures.of("total", "seconds"))
+    calls = sum(m.value or 0.0 for m in figures.of("total", "generations"))
+    tokens = sum(m.value or 0.0 for name in ("prompt_tokens", "completion_tokens") for m in figures.of("total", name))
+    trained = sum(m.value or 0.0 for m in figures.of("training", "tokens"))
+    parts = [
+        f"{duration(seconds)} of work in all stages",
+        f"{count(calls)} recorded generations with {count(tokens)} tokens",
+    ]
+    return ", ".join([*parts, f"{count(trained)} tokens in training"] if trained else parts)
+
+
+def as_view(table: Sequence[Row], reference: str, caption: str) -> View:
+    """The headline as an ordinary table."""
+    cells = [
+        [
+            f"{row.label} (oracle)" if row.oracle else row.label,
+            percent(row.accuracy),
+            f"{percent(row.low)}–{percent(row.high)}",
+            row.difference or MISSING,
+            row.verdict or MISSING,
+            row.tokens,
+            row.generations,
+        ]
+        for row in table
+    ]
+    columns = [
+        "method",
+        "accuracy, %",
+        "95 % interval",
+        f"{reference} over it",
+        f"{reference} is",
+        "tokens",
+        "generations",
+    ]
+    return View("headline", "Accuracy on the test tasks", caption, columns, cells)
+
+
+def headline_text(source: Manifest | Mapping[str, Any]) -> str:
+    """The headline table as plain text, for a terminal.
+
+    Args:
+        source: The manifest of a `benchmark_report` version, or its stats.
+    """
+    stats = source.stats if isinstance(source, Manifest) else source
+    table: dict[str, Any] = stats["headline_table"]
+    lines: list[list[str]] = [table["columns"], *table["rows"]]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    shown = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    return "\n".join([shown[0], "─" * len(shown[0]), *shown[1:], "", *table["findings"]])
