@@ -1,0 +1,230 @@
+"""The T-round loop with scripted models: who reads what, what a kill costs, and what every answer has cost."""
+
+from collections import Counter
+
+import pytest
+
+from mlpo_core import inference
+from mlpo_core.base_models import Located
+from mlpo_core.benchmark import predictions
+from mlpo_core.errors import BadInput
+from mlpo_core.laboratory.tokenizer import character_tokenizer
+from tests import mini_chain as mini
+
+N, T = 5, 3
+LEADERS = ("base_models", "mlpo_leader", "sft_leader")
+
+
+class World:
+    """Scripted models: an engine per opened model, remembered."""
+
+    def __init__(self):
+        self.opened: list[str] = []
+        self.prompts: list[tuple[str, str]] = []
+
+    def open(self, config, model, *, revision=None, trust_remote_code=False):
+        name = str(model)
+        self.opened.append(name)
+
+        def write(request):
+            self.prompts.append((name, request.prompt))
+            n = request.prompt.split("Say ")[1].split(".")[0]
+            if "leader" in name:
+                return f"<think>{name} led</think><answer>{n if 'mlpo' in name else -1}</answer>"
+            return f"{name} revised {len(self.prompts)}.<answer>{n}</answer>"
+
+        return mini.ScriptedEngine(write)
+
+
+@pytest.fixture
+def world(monkeypatch):
+    world = World()
+    monkeypatch.setattr(inference, "open_engine", world.open)
+    monkeypatch.setattr(inference, "locate", lambda _, name: Located(f"models/{name}", None))
+    monkeypatch.setattr(inference, "leader_tokenizer", lambda *_: character_tokenizer())
+    return world
+
+
+@pytest.fixture
+def make(tmp_path, world, monkeypatch):
+    store = mini.store(tmp_path)
+    tasks = [mini.task(n, "test") for n in range(N)]
+    proposals = [mini.proposal(t, a, j, str(j)) for a in mini.AGENTS for t in tasks for j in range(4)]
+    inputs = {
+        "tasks": mini.put(store, "tasks", tasks),
+        "base_models": mini.put(store, "base_models", []),
+        "benchmark_proposals": mini.put(store, "benchmark_proposals", proposals),
+        "agent_proposals": mini.put(store, "agent_proposals", []),
+        **{leader: mini.put(store, leader, []) for leader in LEADERS[1:]},
+    }
+
+    def prepare(key="k", leader=None, inference=None, without=(), **benchmark):
+        config = mini.experiment(
+            leader={"model": "models/leader", "max_context": 1024, "max_new_tokens": 64, **(leader or {})},
+            inference={"rounds": T, **(inference or {})},
+            benchmark={"methods": ["leaders", "debate", "mixture_of_agents", "self_team:beta"], **benchmark},
+        )
+        given = {name: data for name, data in inputs.items() if name not in without}
+        ctx = mini.context(store, "team_rounds", config, given, key)
+
+        def predict():
+            rounds = mini.commit(ctx, globals()["inference"].run(ctx))
+            after = mini.context(store, "benchmark_predictions", config, {**given, "team_rounds": rounds}, key)
+            return rounds, mini.commit(after, predictions.run(after))
+
+        return ctx, predict
+
+    return prepare
+
+
+def test_rounds_follow_the_design(make, world):
+    ctx, _ = make(methods=["mlpo_leader/team"])
+    data = mini.commit(ctx, inference.run(ctx))
+    rows = {(r["task_id"], r["round"], r["agent"]): r for r in data.rows()}
+    assert len(rows) == N * (T * 4 - 3)
+    first = rows["t00002", 0, "leader"]
+    assert first["input_ids"] == [f"t00002-{a}-0" for a in mini.AGENTS]
+    revised = rows["t00002", 1, "beta"]
+    assert revised["input_ids"] == ["t00002-beta-0", first["generation_id"]]
+    assert rows["t00002", 2, "beta"]["input_ids"] == [
+        revised["generation_id"],
+        rows["t00002", 1, "leader"]["generation_id"],
+    ]
+    assert rows["t00002", 1, "leader"]["input_ids"] == [rows["t00002", 1, a]["generation_id"] for a in mini.AGENTS]
+    prompts = [p for name, p in world.prompts if name == "models/beta" and "Say 2." in p]
+    assert "beta thinks.<answer>0</answer>" in prompts[0] and "led" in prompts[0]
+    assert "models/beta revised" in prompts[1]
+
+
+def test_each_model_starts_once_a_round(make, world):
+    ctx, _ = make()
+    inference.run(ctx)
+    leaders = 3
+    assert len(world.opened) == leaders * T + len(mini.AGENTS) * (T - 1)
+
+
+def test_debaters_read_what_stood_before_the_round(make):
+    ctx, _ = make(methods=["debate"])
+    rows = {(r["task_id"], r["round"], r["agent"]): r for r in mini.commit(ctx, inference.run(ctx)).rows()}
+    before = {a: rows["t00000", 1, a]["generation_id"] for a in mini.AGENTS}
+    assert rows["t00000", 1, "gamma"]["input_ids"] == ["t00000-gamma-0", "t00000-alpha-0", "t00000-beta-0"]
+    assert rows["t00000", 2, "gamma"]["input_ids"] == [before["gamma"], before["alpha"], before["beta"]]
+    assert not any(r["role"] == "leader" for r in rows.values())
+
+
+def test_a_mixture_shares_the_debates_generations(make):
+    ctx, _ = make(methods=["debate", "mixture_of_agents"])
+    rows = list(mini.commit(ctx, inference.run(ctx)).rows())
+    assert Counter((r["method"], r["role"]) for r in rows) == {
+        ("debate", "agent"): N * 3 * (T - 1),
+        ("mixture_of_agents", "leader"): N * T,
+    }
+
+
+def test_self_team_seats_are_samples_of_one_agent(make):
+    ctx, _ = make(methods=["self_team:beta"])
+    rows = list(mini.commit(ctx, inference.run(ctx)).rows())
+    first = next(r for r in rows if r["round"] == 0)
+    assert first["input_ids"] == [f"{first['task_id']}-beta-{j}" for j in range(3)]
+    assert Counter(r["role"] for r in rows) == {"leader": N * T, "agent": N * 3 * (T - 1)}
+
+
+def test_seeds_start_from_different_samples(make):
+    ctx, _ = make(methods=["untrained_leader/team"], seeds=[5, 6], inference={"rounds": 1})
+    rows = list(mini.commit(ctx, inference.run(ctx)).rows())
+    assert {(r["seed"], i.rsplit("-", 1)[1]) for r in rows for i in r["input_ids"]} == {(5, "0"), (6, "1")}
+
+
+def test_greedy_solo_answers_are_generated_once_for_all_seeds(make, world):
+    ctx, _ = make(methods=["mlpo_leader/solo"], seeds=[5, 6, 7])
+    rows = list(mini.commit(ctx, inference.run(ctx)).rows())
+    assert len(rows) == 3 * N and len(world.prompts) == N
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_rows(make, world, monkeypatch):
+    whole, _ = make("whole")
+    expected = mini.commit(whole, inference.run(whole))
+    world.prompts.clear()
+    ctx, _ = make("cut")
+    real = ctx.writer.write
+
+    def fail(index, rows):
+        if index == 5:
+            raise KeyboardInterrupt
+        real(index, rows)
+
+    monkeypatch.setattr(ctx.writer, "write", fail)
+    with pytest.raises(KeyboardInterrupt):
+        inference.run(ctx)
+    made = len(world.opened)
+    again, _ = make("cut")
+    resumed = mini.commit(again, inference.run(again))
+    assert [r["generation_id"] for r in resumed.rows()] == [r["generation_id"] for r in expected.rows()]
+    assert [r["input_ids"] for r in resumed.rows()] == [r["input_ids"] for r in expected.rows()]
+    assert len(world.opened) - made == len(expected.manifest.parts) - 5
+
+
+def test_chunks_change_nothing(make, monkeypatch):
+    whole, _ = make("whole", methods=["leaders"])
+    expected = mini.commit(whole, inference.run(whole))
+    monkeypatch.setattr(inference, "_CHUNK_ROWS", 1)
+    cut, _ = make("cut", methods=["leaders"])
+    chunked = mini.commit(cut, inference.run(cut))
+    assert len(chunked.manifest.parts) == N * len(expected.manifest.parts)
+    assert {r["generation_id"] for r in chunked.rows()} == {r["generation_id"] for r in expected.rows()}
+
+
+def test_predictions_after_every_round_with_their_cost(make):
+    _, predict = make()
+    rounds, data = predict()
+    rows = {(r["method"], r["task_id"], r["rounds"]): r for r in data.rows()}
+    generations = {r["generation_id"]: r for r in rounds.rows()}
+    for t in (1, 2, 3):
+        led = rows["mlpo_leader/team", "t00001", t]
+        assert led["generations"] == t * 4 and led["correct"]
+        assert generations[led["source_ids"][0]]["round"] == t - 1
+        assert led["completion_tokens"] == 3 * 5 + t * 7 + (t - 1) * 3 * 7
+        assert led["amortised_s"] == pytest.approx(3 * 0.5 + (t + (t - 1) * 3) * 0.25)
+        assert rows["debate", "t00001", t]["generations"] == 3 * t
+        assert rows["mixture_of_agents", "t00001", t]["generations"] == 3 * t + 1
+        assert rows["self_team:beta", "t00001", t]["generations"] == 4 * t
+    mine = [
+        r
+        for r in generations.values()
+        if r["method"] == "mlpo_leader/team" and r["task_id"] == "t00001" and r["round"] < 2
+    ]
+    assert rows["mlpo_leader/team", "t00001", 2]["prompt_tokens"] == 3 * 10 + sum(r["prompt_tokens"] for r in mine)
+    solo = rows["mlpo_leader/solo", "t00001", 0]
+    assert solo["generations"] == 1 and solo["completion_tokens"] == 7 and solo["n_correct_shown"] == -1
+    assert rows["mlpo_leader/team", "t00000", 1]["n_correct_shown"] == 3  # everybody's sample 0 says 0
+    assert rows["mlpo_leader/team", "t00001", 1]["n_correct_shown"] == 0
+    assert rows["mlpo_leader/team", "t00001", 2]["n_correct_shown"] == 3  # all agents revised to the right answer
+    assert rows["debate", "t00001", 1]["extracted"] == "0" and rows["debate", "t00001", 2]["correct"]
+
+
+def test_leaders_that_were_not_made_are_listed(make):
+    _, predict = make(without=("sft_leader",), methods=["leaders"])
+    rounds, data = predict()
+    assert rounds.manifest.stats["not_run"]["sft_leader/team"] == "sft_leader is not part of this experiment"
+    assert "grpo_leader/solo" in data.manifest.stats["not_run"]
+    assert {r["method"] for r in data.rows()} == {
+        f"{w}_leader/{m}" for w in ("untrained", "mlpo") for m in ("team", "solo")
+    }
+
+
+def test_a_leader_prompt_that_does_not_fit_stops_before_anything_starts(make, world):
+    ctx, _ = make(leader={"max_context": 200})
+    with pytest.raises(BadInput, match=r"task t\d+ .*leader\.max_context 200"):
+        inference.run(ctx)
+    assert not world.opened
+
+
+def test_missing_generations_are_refused(make, tmp_path):
+    ctx, _ = make(methods=["mlpo_leader/solo"])
+    rows = [r for r in mini.commit(ctx, inference.run(ctx)).rows() if r["task_id"] != "t00003"]
+    store = mini.store(tmp_path / "other")
+    cut = mini.put(store, "team_rounds", rows)
+    config = mini.experiment(benchmark={"methods": ["mlpo_leader/solo"]})
+    after = mini.context(store, "benchmark_predictions", config, {**ctx.inputs, "team_rounds": cut})
+    with pytest.raises(BadInput, match=r"mlpo_leader/solo.*t00003"):
+        predictions.run(after)
