@@ -110,7 +110,7 @@ def _generation(output: Any, seconds: float) -> Generation:
 
 def _prepare_environment(cuda: bool) -> None:
     """What vLLM reads when it is imported; whatever the user has set stays."""
-    settings = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_NO_USAGE_STATS": "1"}
+    settings = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
     if not cuda:
         cores = sorted(os.sched_getaffinity(0))
         settings["VLLM_CPU_KVCACHE_SPACE"] = _CPU_CACHE_GIB
