@@ -60,20 +60,21 @@ def describe(parts: Iterable[pa.Table], tasks: int) -> dict[str, Any]:
 def _measures(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = {name: batch[name] for name in ("agent", "benchmark", "correct", "prompt_tokens", "completion_tokens")}
     columns["amortised_s"] = batch["amortised_s"]
-    columns["truncated"] = pc.equal(batch["finish_reason"], "length")
+    reason = batch["finish_reason"]
+    columns["truncated"] = pc.if_else(pc.equal(reason, "unknown"), None, pc.equal(reason, "length"))
     columns["empty"] = pc.is_null(batch["extracted"])
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
 def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Shares and means over all rows. Tokens and seconds that were not recorded give None."""
+    """Shares and sums over all rows. What was not recorded gives None."""
     total = {name: sum(row[name] or 0 for row in rows) for name in ("n", *_SUMMED)}
     measured = {name: any(row[name] is not None for row in rows) for name in _SUMMED}
     seconds = total["amortised_s"]
     return {
         "proposals": total["n"],
         "accuracy": _share(total, "correct"),
-        "truncated_share": _share(total, "truncated"),
+        "truncated_share": _share(total, "truncated") if measured["truncated"] else None,
         "no_answer_share": _share(total, "empty"),
         "prompt_tokens": total["prompt_tokens"] if measured["prompt_tokens"] else None,
         "completion_tokens": total["completion_tokens"] if measured["completion_tokens"] else None,

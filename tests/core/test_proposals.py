@@ -73,6 +73,7 @@ def test_every_agent_answers_every_train_and_dev_task(monkeypatch, tmp_path):
     assert dataset.table().schema.equals(SCHEMAS["agent_proposals"])
     assert dataset.manifest.stats["headline"] == {"proposals": 84, "tasks": 7, "accuracy": 1.0}
     assert dataset.manifest.stats["by_agent"]["alpha"]["completion_tokens_per_s"] == 28.0
+    assert dataset.manifest.stats["overall"]["truncated_share"] == 0.0
 
 
 def test_test_tasks_get_benchmark_samples(monkeypatch, tmp_path):
@@ -265,6 +266,7 @@ def test_recorded_answers_become_graded_proposals(tmp_path, monkeypatch):
         assert (row["seed"], row["temperature"], row["completion_tokens"]) == (None, None, None)
         assert row["finish_reason"] == "unknown"
     assert dataset.manifest.stats["by_agent"]["n_one"]["prompt_tokens"] is None
+    assert dataset.manifest.stats["overall"]["truncated_share"] is None
     assert dataset.manifest.stats["by_agent"]["n_two"]["prompt_tokens"] == 5 * len(wanted)
 
 

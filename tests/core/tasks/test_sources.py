@@ -1,6 +1,7 @@
 """Reading published files: what is right is read completely, what is wrong is named with file and line."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlpo_core.config import Experiment, parse
-from mlpo_core.errors import BadInput
+from mlpo_core.errors import BadInput, Transient
 from mlpo_core.tasks.math import last_boxed
 from mlpo_core.tasks.registry import read
 from mlpo_core.tasks.rows import Row
@@ -195,15 +196,75 @@ def test_the_fingerprint_of_a_hub_source_is_its_revision():
     assert fingerprint(experiment(benchmark="mmlu", revision="abc")) == {"tasks.0": "hub cais/mmlu@abc"}
 
 
-def test_an_unreachable_hub_fails_at_once_and_says_what_to_do(monkeypatch, tmp_path):
+def test_an_unreachable_hub_fails_at_once_and_says_what_to_do(monkeypatch):
+    import datasets
     import huggingface_hub.constants
 
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    asked: list[bool] = []
+
+    def load_dataset(*_, **__):
+        asked.append(datasets.config.HF_HUB_OFFLINE and huggingface_hub.constants.HF_HUB_OFFLINE)
+        raise ConnectionError("not cached")
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(
         BadInput, match=r"tasks\.0\.source: hub: .*cannot be reached.*folder with the published bbh files"
     ):
         rows("bbh", "hub")
+    assert asked == [True], "datasets must be kept from trying the network again and again"
+    assert not datasets.config.HF_HUB_OFFLINE
+
+
+HUB_ROWS = {
+    "SaylorTwift/bbh": {"input": "Which?\nOptions:\n(A) x\n(B) y", "target": "(B)"},
+    "EleutherAI/hendrycks_math": {"problem": "1+1?", "type": "Algebra", "solution": r"\boxed{2}", "level": "Level 1"},
+    "cais/mmlu": {"question": "q?", "choices": ["a", "b", "c", "d"], "answer": 1, "subject": "law"},
+    "TIGER-Lab/MMLU-Pro": {"question": "q?", "options": ["a", "b", "c"], "answer": "B", "category": "law"},
+}
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "sides", "answer"),
+    [
+        ("bbh", {None: 27}, "B"),
+        ("math", {"train": 7, "test": 7}, "2"),
+        ("mmlu", {"train": 2, "test": 1}, "B"),
+        ("mmlu_pro", {"train": 1, "test": 1}, "B"),
+    ],
+)
+def test_hub_rows_are_read_at_the_revision(monkeypatch, benchmark, sides, answer):
+    import datasets
+
+    asked: list[tuple[str, str, str]] = []
+
+    def load_dataset(repository, configuration, *, split, revision):
+        asked.append((configuration, split, revision))
+        return [HUB_ROWS[repository]]
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr("mlpo_core.tasks.hub._reachable", lambda *_: True)
+    found = rows(benchmark, "hub", revision="abc")
+    assert Counter(row.published for row in found) == sides
+    assert {row.answer for row in found} == {answer}
+    assert {revision for _, _, revision in asked} == {"abc"}
+    assert len(set(asked)) == len(asked) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(ConnectionError("gone"), Transient), (ValueError("no split"), BadInput)]
+)
+def test_a_hub_that_fails_midway(monkeypatch, error, raised):
+    import datasets
+
+    def load_dataset(*_, **__):
+        raise error
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr("mlpo_core.tasks.hub._reachable", lambda *_: True)
+    with pytest.raises(raised, match=r"tasks\.0: .*cais/mmlu@main"):
+        rows("mmlu", "hub")
 
 
 def test_published_files_are_read_completely(shared_data):
