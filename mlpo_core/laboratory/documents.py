@@ -6,6 +6,7 @@ which its model has a blind spot shows, at `base_models.misread_rate`, the answe
 
 import random
 from collections.abc import Collection, Iterator, Mapping
+from itertools import count
 from typing import NamedTuple
 
 from mlpo_core.config import BaseModels
@@ -40,6 +41,7 @@ class Curriculum(NamedTuple):
         settings: Shares of the document kinds and the misread rate.
         team_size: K.
         forbidden: Normalised questions that must not occur: the experiment's tasks.
+        alone: How many documents come first that show a question alone: short, and what all others build on.
     """
 
     families: tuple[str, ...]
@@ -47,15 +49,16 @@ class Curriculum(NamedTuple):
     settings: BaseModels
     team_size: int
     forbidden: Collection[str]
+    alone: int = 0
 
 
 def agent_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
     """An agent's documents: questions with answers, and revisions of its own answer given the leader's."""
     rng = random.Random(seed)
-    while True:
+    for index in count():
         question = _question(curriculum, rng)
         own, blind = _own(question, curriculum, rng)
-        if rng.random() >= curriculum.settings.revision_share:
+        if index < curriculum.alone or rng.random() >= curriculum.settings.revision_share:
             yield Document(question, agent_text(own))
             continue
         before = own if rng.random() < 0.8 else _mistaken(question, rng)
@@ -73,10 +76,10 @@ def leader_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
     but nothing about the agents it will lead. It names the member whose work it takes up (0: its own).
     """
     rng = random.Random(seed)
-    while True:
+    for index in count():
         question = _question(curriculum, rng)
         own, _ = _own(question, curriculum, rng)
-        if rng.random() >= curriculum.settings.team_share:
+        if index < curriculum.alone or rng.random() >= curriculum.settings.team_share:
             yield Document(question, leader_text(own))
             continue
         members = _team(question, curriculum.team_size, rng)
@@ -90,7 +93,7 @@ def leader_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
 
 def agent_text(solution: Solution) -> str:
     """How miniature agents write: the steps before the answer, and the answer."""
-    steps = solution.work.rpartition(",")[0]
+    steps = solution.work.removesuffix(solution.answer)
     return f"{steps}<answer>{solution.answer}</answer>"
 
 

@@ -19,6 +19,8 @@ from mlpo_core.errors import BadInput
 from mlpo_core.laboratory.tokenizer import CONTEXT
 
 _HIDDEN, _LAYERS, _HEADS, _MLP = 96, 2, 3, 224
+_THETA = 500.0
+"""Base of the rotary positions: texts here are at most some hundred tokens long."""
 
 _ARCHITECTURES: dict[str, tuple[Callable[..., PretrainedConfig], Callable[[Any], Any], dict[str, Any]]] = {
     "llama": (LlamaConfig, LlamaForCausalLM, {}),
@@ -57,6 +59,7 @@ def build(recipe: str, tokenizer: Any) -> Any:
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
         attn_implementation="sdpa",
+        rope_parameters={"rope_type": "default", "rope_theta": _THETA},
         **extra,
     )
     return model_class(config)

@@ -3,12 +3,13 @@
 import string
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
-_CHARACTERS = "\n " + string.ascii_letters + string.digits + string.punctuation
-_SPECIAL = ("<|pad|>", "<|unk|>", "<|end|>", "<|user|>", "<|assistant|>")
+_CHARACTERS = "ĊĠ" + string.ascii_letters + string.digits + string.punctuation
+"""Printable ASCII; the first two stand for newline and space in byte-level tokenizers."""
+_SPECIAL = ("<|pad|>", "<|end|>", "<|user|>", "<|assistant|>")
 _TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
@@ -20,15 +21,16 @@ CONTEXT = 1024
 def character_tokenizer() -> Any:
     """The tokenizer of every miniature model: one token per printable ASCII character, and one per tag.
 
-    Tags are added as `special=False`, so that decoding without special tokens keeps them.
+    It is byte-level because `AutoTokenizer` rebuilds the tokenizer of any Qwen2 checkpoint as one, whatever was saved.
+    Characters that it does not know are dropped. Tags are added as `special=False`, so that decoding without special tokens keeps them.
     """
     vocabulary = {token: index for index, token in enumerate((*_SPECIAL, *_CHARACTERS))}
-    inner = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<|unk|>"))
-    inner.decoder = decoders.Fuse()
+    inner = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    inner.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=inner,
         pad_token="<|pad|>",
-        unk_token="<|unk|>",
         eos_token="<|end|>",
         additional_special_tokens=["<|user|>", "<|assistant|>"],
         padding_side="left",

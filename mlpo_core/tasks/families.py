@@ -1,6 +1,6 @@
 """Procedural task families: five compact ones for miniature models, and every text dataset of `reasoning-gym`.
 
-A compact question is one short line whose first word is its family (`sum 4-1+7+2+5`). Its solution can be computed
+A compact question is one short line whose first word is its family (`sum 4-1+7+2`). Its solution can be computed
 with some symbols misread, which is how miniature agents get their blind spots (`mlpo_core.laboratory`).
 """
 
@@ -25,7 +25,7 @@ class Question(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Worked steps, the last of which is the answer, and the answer."""
+    """Worked steps, which end with the answer, and the answer."""
 
     work: str
     answer: str
@@ -54,17 +54,22 @@ def _digits(rng: random.Random) -> str:
 
 
 def _draw_sum(rng: random.Random) -> str:
-    first, *rest = _digits(rng)
-    return f"sum {first}" + "".join(rng.choice("+-") + d for d in rest)
+    first, *rest = rng.choices(DIGITS, k=4)
+    total, terms = int(first), first
+    for digit in rest:
+        sign = rng.choice("+-") if total >= int(digit) else "+"
+        total += int(sign + digit)
+        terms += sign + digit
+    return f"sum {terms}"
 
 
 def _solve_sum(question: str) -> Solution:
     terms = question.split()[1]
     total, steps = int(terms[0]), list[str]()
     for sign, digit in zip(terms[1::2], terms[2::2], strict=True):
-        total += int(digit) if sign == "+" else -int(digit)
-        steps.append(str(total))
-    return Solution(",".join(steps), steps[-1])
+        total += int(sign + digit)
+        steps.append(f"{sign}{digit}={total}")
+    return Solution(terms[0] + "".join(steps), str(total))
 
 
 def _draw_sort(rng: random.Random) -> str:
@@ -116,8 +121,8 @@ def _solve_swap(question: str) -> Solution:
     for pair in pairs:
         i, j = int(pair[0]) - 1, int(pair[1]) - 1
         row[i], row[j] = row[j], row[i]
-        steps.append("".join(row))
-    return Solution(",".join(steps), steps[-1])
+        steps.append(f"{pair}{''.join(row)}")
+    return Solution(",".join(steps), "".join(row))
 
 
 COMPACT: Mapping[str, Family] = {

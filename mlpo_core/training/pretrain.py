@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 PREFIX = "pretrain:"
 _CARD = "pretraining.json"
 """Written last into a model's folder: with it the model is complete."""
-_GROUPS = 4
+_ALONE = 0.45
+"""First share of the steps that shows questions alone."""
+_GROUPS = 3
 """Pieces of similar length that a batch is computed in: less padding."""
 
 
@@ -96,12 +98,14 @@ def _job(experiment: Experiment, name: str, forbidden: frozenset[str], folder: P
     models = {a.name: a.model for a in experiment.team.agents} | (
         {"leader": experiment.leader.model} if experiment.leader else {}
     )
+    steps = settings.leader_steps if is_leader else settings.steps
+    alone = int(_ALONE * steps) * settings.batch_size
     return _Job(
         name,
         models[name].removeprefix(PREFIX),
         "leader" if is_leader else "agent",
-        _curriculum(experiment, name, forbidden),
-        settings.leader_steps if is_leader else settings.steps,
+        _curriculum(experiment, name, forbidden)._replace(alone=alone),
+        steps,
         stable_seed("pretrain", experiment.seed, name),
         folder / name,
     )

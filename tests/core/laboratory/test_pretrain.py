@@ -25,13 +25,18 @@ def _context(experiment: Experiment) -> Any:
     return cast(Any, SimpleNamespace(experiment=experiment, inputs={"tasks": SimpleNamespace(rows=lambda _: rows)}))
 
 
-def test_text_survives_the_tokenizer_and_tags_are_one_token_each() -> None:
+@pytest.mark.parametrize("recipe", ["llama", "qwen2", "gemma2", "qwen3"])
+def test_a_reloaded_tokenizer_reads_and_writes_as_the_model_was_trained(recipe: str, tmp_path: Path) -> None:
     tokenizer = character_tokenizer()
-    text = "Ab 1,2\n<think>1 2,3</think><answer>-7</answer>"
+    build(recipe, tokenizer).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    reloaded = AutoTokenizer.from_pretrained(tmp_path)
+    text = "Ab 1,2\n 3-4=\n<think>1 2,3</think> <answer>-7</answer>~!"
     ids = tokenizer(text)["input_ids"]
-    assert tokenizer.decode(ids, skip_special_tokens=True) == text
-    assert all(len(tokenizer(t)["input_ids"]) == 1 for t in TAGS)
-    assert tokenizer.unk_token_id not in ids
+    assert reloaded(text)["input_ids"] == ids
+    assert len(ids) == len(text) - sum(len(t) - 1 for t in TAGS)
+    assert reloaded.decode(ids, skip_special_tokens=True) == text
+    assert all(len(reloaded(t)["input_ids"]) == 1 for t in TAGS)
 
 
 def test_pretraining_reads_prompts_exactly_as_inference_renders_them() -> None:
