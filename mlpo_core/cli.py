@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"temporary failure: {error}", file=sys.stderr)
             report_failure(str(error))
             return 75
+        except Exception as error:
+            report_failure(f"the phase broke: {type(error).__name__}: {error}. The traceback is in its stderr")
+            raise
     return 0
 
 
@@ -91,6 +94,8 @@ def _run(options: argparse.Namespace) -> None:
     else:
         raise BadInput("run needs ASSET and --experiment, or --spec")
     outcome = run(spec)
+    if options.spec:
+        return
     if outcome.skipped:
         print(f"{spec.asset}: not part of this experiment: {outcome.skipped}")
     elif outcome.ref:

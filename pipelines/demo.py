@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+import warnings
 
 import dagster as dg
 
@@ -26,6 +27,7 @@ def main() -> int:
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     started = time.monotonic()
     with dg.DagsterInstance.get() as instance:
         register(instance)

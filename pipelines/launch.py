@@ -17,6 +17,7 @@ import dagster as dg
 from mlpo_core.lifeline import VARIABLE
 from mlpo_core.run import Outcome, Spec, lookup
 
+COMMAND = (sys.executable, "-m", "mlpo_core")
 MAX_RETRIES = 3
 FIRST_WAIT_S = 10.0
 GRACE_S = 5.0
@@ -58,7 +59,7 @@ def _run(context: dg.AssetExecutionContext, spec_file: Path) -> tuple[int, str |
             message_reader=dg.PipesTempFileMessageReader(),
         ) as session:
             process = subprocess.Popen(
-                [sys.executable, "-m", "mlpo_core", "run", "--spec", str(spec_file)],
+                [*COMMAND, "run", "--spec", str(spec_file)],
                 env={**_environment(), **session.get_bootstrap_env_vars(), VARIABLE: str(lifeline)},
                 pass_fds=(lifeline,),
                 start_new_session=True,

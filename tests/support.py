@@ -1,11 +1,13 @@
 """What several test modules need: import as `from tests.support import …`."""
 
+import json
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -27,3 +29,28 @@ def wait_for(condition: Callable[[], T], seconds: float, what: str) -> T:
             return value
         time.sleep(0.1)
     pytest.fail(f"{what}: not within {seconds:.0f} s")
+
+
+def write_recorded(folder: Path, tasks: int = 30, samples: int = 3) -> None:
+    """A folder of recorded tasks and responses (docs/recorded.md): three agents of different skill, sums as tasks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    questions: list[dict[str, object]] = []
+    answers: list[dict[str, object]] = []
+    for number in range(tasks):
+        task = f"sum/{number}"
+        questions.append(
+            {"id": task, "cat": "sum", "question": f"What is {number} + {number}?", "target": str(2 * number)}
+        )
+        for agent, misses in (("good", 7), ("fair", 3), ("poor", 2)):
+            for sample in range(samples):
+                right = (number + sample) % misses != 0
+                answer = 2 * number if right else 2 * number + 1
+                answers.append({"task_id": task, "agent": agent, "response": f"It is <answer>{answer}</answer>"})
+    for name, rows in (("math_tasks", questions), ("math_responses", answers)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def gone(pids: list[int]) -> bool:
+    """Whether none of these processes runs any more."""
+    running = (psutil.Process(pid).status() for pid in pids if psutil.pid_exists(pid))
+    return all(status == psutil.STATUS_ZOMBIE for status in running)

@@ -1,0 +1,62 @@
+"""A Dagster instance, a store and a folder of experiments of the test's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import dagster as dg
+import pytest
+import yaml
+
+from pipelines.definitions import defs
+from pipelines.partitions import register
+from tests.support import write_recorded
+
+CHAIN = "experiment_chain"
+RECORDED = ["tasks", "base_models", "agent_proposals", "hard_tasks"]
+"""The assets that a recorded experiment makes without a model."""
+
+
+class Workshop(NamedTuple):
+    """Where a test works."""
+
+    instance: dg.DagsterInstance
+    folder: Path
+
+    def write(self, name: str = "votes", **changes: object) -> None:
+        """Write the experiment NAME: recorded agents, with some top-level settings replaced."""
+        experiment: dict[str, object] = {
+            "name": name,
+            "tasks": [{"benchmark": "math", "source": "recorded", "divide_test": True, "shares": [0.6, 0.1, 0.3]}],
+            "team": {"agents": [{"name": a, "model": f"recorded:{a}"} for a in ("good", "fair", "poor")]},
+            "proposals": {"samples_per_agent": 2, "benchmark_samples": 3},
+            "engine": {"kind": "recorded", "recorded": str(self.folder / "recorded")},
+            **changes,
+        }
+        (self.folder / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump(experiment))
+
+    def materialize(
+        self, *assets: str, experiment: str = "votes", tags: dict[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Materialize assets (none named: all) of an experiment; look at `.success`."""
+        register(self.instance)
+        return defs.resolve_job_def(CHAIN).execute_in_process(
+            instance=self.instance,
+            partition_key=experiment,
+            asset_selection=[dg.AssetKey(a) for a in assets] or None,
+            tags=tags,
+            raise_on_error=False,
+        )
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "dagster").mkdir()
+    monkeypatch.setenv("MLPO_EXPERIMENTS", str(tmp_path / "experiments"))
+    monkeypatch.setenv("MLPO_ROOT", str(tmp_path / "root"))
+    write_recorded(tmp_path / "recorded")
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        workshop = Workshop(instance, tmp_path)
+        workshop.write()
+        yield workshop

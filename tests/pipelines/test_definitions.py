@@ -1,0 +1,94 @@
+"""What Dagster is given: exactly the assets of the design, complete, and the same as last time."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlpo_core.checks import checks_of
+from mlpo_core.schemas import SCHEMAS, sources
+from mlpo_core.stages import STAGES
+from pipelines.definitions import defs
+from pipelines.lineage import column_lineage, column_schema
+from tests.support import REPOSITORY
+
+SNAPSHOT = Path(__file__).with_name("definitions.json")
+ASSETS = {
+    "tasks",
+    "base_models",
+    "agent_proposals",
+    "hard_tasks",
+    "sft_dataset",
+    "sft_leader",
+    "mlpo_dataset",
+    "mlpo_leader",
+    "grpo_leader",
+    "benchmark_proposals",
+    "team_rounds",
+    "benchmark_predictions",
+    "benchmark_report",
+}
+
+
+def test_the_assets_are_those_of_the_design() -> None:
+    assert {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()} == ASSETS == set(STAGES)
+
+
+def test_definitions_are_as_they_were() -> None:
+    now = json.loads(json.dumps(_describe()))
+    if os.environ.get("UPDATE_SNAPSHOTS") == "1":
+        SNAPSHOT.write_text(json.dumps(now, indent=1, sort_keys=True) + "\n")
+    assert now == json.loads(SNAPSHOT.read_text()), "if this is on purpose, run pytest with UPDATE_SNAPSHOTS=1"
+
+
+@pytest.mark.parametrize("asset", sorted(ASSETS))
+def test_every_column_has_lineage_to_columns_that_exist(asset: str) -> None:
+    lineage = column_lineage(asset).deps_by_column
+    assert set(lineage) == {column.name for column in column_schema(asset).columns} == set(SCHEMAS[asset].names)
+    for field in SCHEMAS[asset]:
+        for source in sources(field):
+            upstream, _, column = source.partition(".")
+            assert column in SCHEMAS[upstream].names, f"{asset}.{field.name} names {source}"
+            assert upstream in _ancestors(asset), f"{asset}.{field.name} names {source}, which it is not made from"
+
+
+def test_the_workspace_file_loads(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"]
+    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def _ancestors(asset: str) -> set[str]:
+    direct = set(STAGES[asset].inputs)
+    return direct.union(*(_ancestors(a) for a in direct))
+
+
+def _describe() -> dict[str, object]:
+    graph = defs.resolve_asset_graph()
+    assets = {
+        key.to_user_string(): {
+            "group": node.group_name,
+            "upstream": sorted(k.to_user_string() for k in node.parent_keys),
+            "kinds": sorted(node.kinds),
+            "owners": sorted(node.owners),
+            "description": node.description,
+            "code_version": node.code_version,
+            "partitions": getattr(node.partitions_def, "name", None),
+            "pools": sorted(node.pools or ()),
+            "checks": {c.name: {"blocking": c.blocking} for c in checks_of(key.to_user_string())},
+        }
+        for key in sorted(graph.get_all_asset_keys())
+        for node in [graph.get(key)]
+    }
+    repository = defs.get_repository_def()
+    return {
+        "assets": assets,
+        "checks": sorted(f"{k.asset_key.to_user_string()}.{k.name}" for k in graph.asset_check_keys),
+        "jobs": sorted(j for j in repository.job_names if not j.startswith("__")),
+        "sensors": {s.name: s.default_status.value for s in repository.sensor_defs},
+        "schedules": {s.name: [str(s.cron_schedule), s.default_status.value] for s in repository.schedule_defs},
+    }
