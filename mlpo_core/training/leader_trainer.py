@@ -1,14 +1,27 @@
-"""TRL's `GRPOTrainer` with what MLPO needs around it: guarded prompts, exact zero advantages, errors that name rows."""
+"""TRL's `GRPOTrainer` for the leader: the same gradients with a group's prompt run once and idle groups left out.
+
+Also guarded prompts, exact zeros where rewards are equal, and errors that name rows.
+"""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
+from torch import Tensor
+from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
+from trl.trainer.utils import split_tensor_dict
 
 from mlpo_core import chat
 from mlpo_core.errors import BadInput
+from mlpo_core.progress import log
+from mlpo_core.training import prefix_shared, skipping
 from mlpo_core.training.guard import not_finite
+
+_TOLERANCE = 1e-4
+"""Relative difference of log-probabilities and gradients that the first-use comparison with the plain path accepts."""
+_HALF_TOLERANCE = 5e-2
+"""The same in bfloat16 or float16 arithmetic."""
 
 
 class LeaderTrainer(GRPOTrainer):
@@ -21,6 +34,26 @@ class LeaderTrainer(GRPOTrainer):
 
     row_ids: Sequence[str]
     prompt_limit: int
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        whole = self.args.per_device_train_batch_size % self.group_size == 0
+        self._unit = self.group_size if whole else 1
+        self._may_skip = (
+            self.loss_type == "dr_grpo"
+            and self.beta == 0.0
+            and not self._entropy_bonus_enabled
+            and not self.aux_loss_enabled
+            and self.top_entropy_quantile >= 1.0
+        )
+        self._shares: bool | None = None
+        policy = self._policy()
+        if reason := prefix_shared.refusal(policy) if whole else "micro-batches do not hold whole groups":
+            self._refuse(reason)
+        else:
+            prefix_shared.enable(policy)
+            if self.ref_model is not None:
+                prefix_shared.enable(self.ref_model)
 
     @property
     def group_size(self) -> int:
@@ -42,17 +75,117 @@ class LeaderTrainer(GRPOTrainer):
         output = super()._generate_and_score_completions(inputs)
         groups = output["advantages"].view(-1, self.group_size)
         equal = (groups == groups[:, :1]).all(dim=1)
-        groups[equal] = 0.0
+        groups[equal] = 0.0  # what is left of equal rewards minus their mean is rounding
         gathered: Any = self.accelerator.gather(equal.float())
         self._metrics["train"]["zero_variance_share"].append(gathered.mean().item())
         output["row"] = torch.tensor([row["row"] for row in inputs], device=groups.device)
         return output
 
-    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        loss = super()._compute_loss(model, inputs)
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """TRL's, except that a group stays whole when the generation batch is shuffled into micro-batches."""
+        model, arguments = cast(Any, self.model), cast(GRPOConfig, self.args)
+        if not model.training:
+            return super()._prepare_inputs(generation_batch)
+        per_generation = cast(int, arguments.steps_per_generation)
+        buffered = cast(list[Any] | None, self._buffered_inputs)
+        if self._step % (per_generation * self.num_iterations) == 0 or buffered is None:
+            batch = skipping.permuted(self._generate_and_score_completions(generation_batch), self._unit)
+            buffered = self._buffered_inputs = split_tensor_dict(batch, per_generation)
+        return buffered[self._step % per_generation]
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        if self._shares is None:
+            self._shares = self._verified(model, inputs)
+        kept = self._kept(inputs) if self._may_skip else skipping.Kept(inputs, 1.0, False)
+        loss = super()._compute_loss(model, kept.inputs) * kept.share
         if not torch.isfinite(loss):
-            raise not_finite("loss", self.state.global_step + 1, self._broken_rows(model, inputs))
+            raise not_finite("loss", self.state.global_step + 1, self._broken_rows(model, kept.inputs))
+        self._metrics["train"]["prefix_shared"].append(float(self._shares))
+        self._metrics["train"]["skipped_share"].append(1.0 if kept.idle else 1.0 - kept.share)
         return loss
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        **options: Any,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """TRL's, or the same figures with each group's prompt run once."""
+        group = self.group_size
+        grouped = self._shares and prefix_shared.is_grouped(input_ids, attention_mask, logits_to_keep, group)
+        if not grouped or any(value is not None and value is not False for value in options.values()):
+            return super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy, **options
+            )
+        step = batch_size or len(input_ids)
+        scored: list[prefix_shared.Scored] = []
+        for start in range(0, len(input_ids), step):
+            chunk = slice(start, start + step)
+            with self.accelerator.autocast():
+                scored.append(
+                    prefix_shared.score(model, input_ids[chunk], attention_mask[chunk], logits_to_keep, group)
+                )
+        entropies = torch.cat([cast(Tensor, s.entropy) for s in scored]) if compute_entropy else None
+        return torch.cat([s.log_probs for s in scored]), entropies, None
+
+    def _kept(self, inputs: dict[str, Any]) -> skipping.Kept:
+        carrying = skipping.with_advantage(inputs["advantages"], self._unit)
+        counts: Any = self.accelerator.gather(carrying.sum().reshape(1))
+        return skipping.keep(inputs, carrying, self._unit, int(counts.max()))
+
+    def _policy(self) -> Any:
+        model: Any = self.model
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    def _refuse(self, reason: str) -> None:
+        self._shares = False
+        log(f"the update runs every copy of a prompt (slower, same result): {reason}")
+
+    def _verified(self, model: Any, inputs: dict[str, Any]) -> bool:
+        """Compare both paths on the first group; on any difference say so and stay on the plain one."""
+        try:
+            difference, tolerance = self._compare(model, inputs)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # whatever an unknown architecture makes of the extra keyword
+            self._refuse(f"{type(self._policy()).__name__}: {type(error).__name__}: {error}")
+            difference, tolerance = torch.inf, 0.0
+        worst: Any = self.accelerator.gather(torch.tensor([difference], device=self.accelerator.device))
+        if (difference := worst.max().item()) <= tolerance:
+            return True
+        if difference < torch.inf:
+            self._refuse(
+                f"{type(self._policy()).__name__}: shared prompts differ from the plain path by {difference:.1e}"
+            )
+        return False
+
+    def _compare(self, model: Any, inputs: dict[str, Any]) -> tuple[float, float]:
+        first = slice(0, self.group_size)
+        prompts, masks = inputs["prompt_ids"][first], inputs["prompt_mask"][first]
+        ids = torch.cat([prompts, inputs["completion_ids"][first]], dim=1)
+        mask = torch.cat([masks, inputs["completion_mask"][first]], dim=1)
+        width = inputs["completion_ids"].shape[1]
+        # gradients of sharded weights exist only piecewise: there the log-probabilities decide
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        policy = model if sharded else self.accelerator.unwrap_model(model)
+        weights = [] if sharded else [p for p in policy.parameters() if p.requires_grad]
+        found: list[tuple[Tensor, Tensor]] = []
+        for shares in (False, True):
+            self._shares = shares
+            with torch.set_grad_enabled(not sharded):
+                logps, _, _ = self._get_per_token_logps_and_entropies(policy, ids, mask, width)
+            slope = torch.cos(torch.arange(logps.numel(), device=logps.device)).view_as(logps)
+            loss: Any = (logps * slope).sum()
+            gradients: Any = torch.autograd.grad(loss, weights, allow_unused=True) if weights else ()
+            flat = [g.detach().float().flatten() for g in gradients if g is not None]
+            found.append((logps.detach().float(), torch.cat(flat) if flat else logps.new_zeros(1)))
+        self._shares = None
+        half = self.args.bf16 or self.args.fp16 or any(p.dtype.itemsize < 4 for p in policy.parameters())
+        return max(_relative(*pair) for pair in zip(*found, strict=True)), _HALF_TOLERANCE if half else _TOLERANCE
 
     def _broken_rows(self, model: Any, inputs: dict[str, Any]) -> list[str]:
         """Ids of the groups whose own log-probabilities are not finite; all of them when each is on its own."""
@@ -77,3 +210,7 @@ def too_long(which: str, tokens: int, limit: int) -> str:
         f"leader prompt {which}: {tokens} tokens, but only {limit} are left beside leader.max_new_tokens: raise "
         "leader.max_context if the model allows it, or set leader.information to answers or tail"
     )
+
+
+def _relative(expected: Tensor, found: Tensor) -> float:
+    return ((expected - found).norm() / expected.norm().clamp(min=1e-12)).item()

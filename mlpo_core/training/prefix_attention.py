@@ -33,6 +33,14 @@ class PrefixLayout(NamedTuple):
     """Tokens of each row's prompt, shape (rows,); None when every prompt fills its width."""
 
 
+class Heads(NamedTuple):
+    """Queries, keys and values of some tokens."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
 def register() -> None:
     """Make the functions known to transformers. Doing it again changes nothing."""
     for original, name in NAMES.items():
@@ -59,17 +67,17 @@ def _forward(
     layout = prefix_layout
     if window is not None and window >= layout.prompt + layout.completion:
         window = None
-    prompt, rest = slice(None, layout.prompt), slice(layout.prompt, None)
-    heads = query[:, :, prompt], key[:, :, prompt], value[:, :, prompt]
-    tails = query[:, :, rest], key[:, :, rest], value[:, :, rest]
+    prompt = Heads(*(part[:, :, : layout.prompt] for part in (query, key, value)))
+    rest = (part[:, :, layout.prompt :] for part in (query, key, value))
+    own = Heads(*(part.unflatten(2, (layout.group, layout.completion)) for part in rest))
     if query.device.type == "cpu" and window is None and softcap is None:
-        first = _softmax(*heads, None, scale, None)
-        second = _SharedPrefix.apply(*(_split(t, layout) for t in tails), heads[1], heads[2], layout.lengths, scale)
-        second = second.flatten(2, 3)
+        first = _softmax(prompt, None, scale, None)
+        shared: Any = _SharedPrefix.apply(*own, prompt.key, prompt.value, layout.lengths, scale)
+        second = shared.flatten(2, 3)
     else:
         causal = _causal(layout.prompt, window, query.device)
-        first = _softmax(*heads, None if window is None and softcap is None else causal, scale, softcap)
-        second = _joined(*(_split(t, layout) for t in tails), heads[1], heads[2], layout, window, scale, softcap)
+        first = _softmax(prompt, None if window is None and softcap is None else causal, scale, softcap)
+        second = _joined(own, prompt, layout, window, scale, softcap)
     return torch.cat([first, second], dim=2).transpose(1, 2), None
 
 
@@ -77,11 +85,6 @@ def _plain(module: Any) -> Any:
     if module.config._attn_implementation == NAMES["eager"]:
         return sys.modules[type(module).__module__].eager_attention_forward
     return ALL_ATTENTION_FUNCTIONS["sdpa"]
-
-
-def _split(tail: Tensor, layout: PrefixLayout) -> Tensor:
-    """(rows, heads, group × completion, size) to (rows, heads, group, completion, size)."""
-    return tail.unflatten(2, (layout.group, layout.completion))
 
 
 class _SharedPrefix(torch.autograd.Function):
@@ -107,7 +110,9 @@ class _SharedPrefix(torch.autograd.Function):
         over_prompt, prompt_sum = over_prompt.reshape(query.shape), prompt_sum.reshape(query.shape[:-1])
         over_own, own_sum = _per_row(over_own, query), _per_row(own_sum, query)
         total = torch.logaddexp(prompt_sum, own_sum)
-        joined = over_prompt * (prompt_sum - total).exp().unsqueeze(-1) + over_own * (own_sum - total).exp().unsqueeze(-1)
+        joined = over_prompt * (prompt_sum - total).exp().unsqueeze(-1) + over_own * (own_sum - total).exp().unsqueeze(
+            -1
+        )
         joined = joined.to(query.dtype)
         ctx.save_for_backward(query, key, value, prompt_key, prompt_value, joined, total)
         ctx.lengths, ctx.scale = lengths, scale
@@ -173,22 +178,14 @@ def _summed(gradient: Tensor, key: Tensor) -> Tensor:
 
 
 def _joined(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    prompt_key: Tensor,
-    prompt_value: Tensor,
-    layout: PrefixLayout,
-    window: int | None,
-    scale: float,
-    softcap: float | None,
+    own: Heads, prompt: Heads, layout: PrefixLayout, window: int | None, scale: float, softcap: float | None
 ) -> Tensor:
     """One softmax over prompt and own keys, the prompt's repeated for every completion."""
-    rows, device = query.shape[0], query.device
+    rows, device = own.query.shape[0], own.query.device
 
-    def with_prompt(own: Tensor, prompt: Tensor) -> Tensor:
-        repeated = prompt.unsqueeze(2).expand(-1, -1, layout.group, -1, -1)
-        return _per_completion(torch.cat([repeated, own], dim=3))
+    def with_prompt(own_part: Tensor, prompt_part: Tensor) -> Tensor:
+        repeated = prompt_part.unsqueeze(2).expand(-1, -1, layout.group, -1, -1)
+        return _per_completion(torch.cat([repeated, own_part], dim=3))
 
     lengths = layout.lengths if layout.lengths is not None else torch.full((rows,), layout.prompt, device=device)
     prompt_position = torch.arange(layout.prompt, device=device)
@@ -198,10 +195,9 @@ def _joined(
         sees_prompt = sees_prompt & (position[:, :, None] - prompt_position < window)
     sees_own = _causal(layout.completion, window, device).expand(rows, -1, -1)
     mask = torch.cat([sees_prompt, sees_own], dim=2).repeat_interleave(layout.group, dim=0).unsqueeze(1)
-    output = _softmax(
-        _per_completion(query), with_prompt(key, prompt_key), with_prompt(value, prompt_value), mask, scale, softcap
-    )
-    return _per_row(output, query).flatten(2, 3)
+    keys, values = with_prompt(own.key, prompt.key), with_prompt(own.value, prompt.value)
+    output = _softmax(Heads(_per_completion(own.query), keys, values), mask, scale, softcap)
+    return _per_row(output, own.query).flatten(2, 3)
 
 
 def _causal(tokens: int, window: int | None, device: torch.device) -> Tensor:
@@ -209,14 +205,12 @@ def _causal(tokens: int, window: int | None, device: torch.device) -> Tensor:
     return (distance >= 0) if window is None else (distance >= 0) & (distance < window)
 
 
-def _softmax(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, softcap: float | None
-) -> Tensor:
+def _softmax(heads: Heads, mask: Tensor | None, scale: float, softcap: float | None) -> Tensor:
     """Attention under a mask of what is seen; no mask is causal."""
-    groups = query.shape[1] // key.shape[1]
-    key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    if softcap is None:
-        return scaled_dot_product_attention(query, key, value, mask, is_causal=mask is None, scale=scale)
-    scores = torch.tanh(query @ key.mT * scale / softcap) * softcap
-    weights = scores.masked_fill(~mask, -torch.inf).softmax(-1, dtype=torch.float32) if mask is not None else scores
+    groups = heads.query.shape[1] // heads.key.shape[1]
+    key, value = heads.key.repeat_interleave(groups, dim=1), heads.value.repeat_interleave(groups, dim=1)
+    if softcap is None or mask is None:
+        return scaled_dot_product_attention(heads.query, key, value, mask, is_causal=mask is None, scale=scale)
+    scores = torch.tanh(heads.query @ key.mT * scale / softcap) * softcap
+    weights = scores.masked_fill(~mask, -torch.inf).softmax(-1, dtype=torch.float32)
     return weights.to(value.dtype) @ value

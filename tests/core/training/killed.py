@@ -1,4 +1,4 @@
-"""A training run that kills its own process in the middle: `python -m tests.core.training.killed ROOT ASSET STEP WHERE`."""
+"""A training run that kills its own process: `python -m tests.core.training.killed ROOT ASSET STEP step|save`."""
 
 import os
 import signal

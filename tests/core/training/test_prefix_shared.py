@@ -103,7 +103,9 @@ def test_soft_capping_matters_in_that_test():
     capped, free = make("gemma2", attn_logit_softcapping=2.0), make("gemma2", attn_logit_softcapping=None)
     for model in (capped, free):
         model.config._attn_implementation = "eager"
-    assert (plain(capped, ids, mask, completion).log_probs - plain(free, ids, mask, completion).log_probs).abs().max() > 0.01
+    assert (
+        plain(capped, ids, mask, completion).log_probs - plain(free, ids, mask, completion).log_probs
+    ).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("key_heads", [1, 2, 4])
