@@ -52,7 +52,7 @@ def main() -> int:
 def _print_report(report: Dataset) -> None:
     from mlpo_core.benchmark.report import headline_text
 
-    print(headline_text(report))
+    print(headline_text(report.manifest))
     pages = [file for file in report.manifest.files if file.endswith(".html")]
     for page in pages:
         print(f"report: {local_path(f'{report.ref.url}/{page}')}")

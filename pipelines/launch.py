@@ -90,9 +90,12 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """This process's own, with the repository importable from wherever Dagster was started."""
+    """This process's own, with the repository importable from wherever Dagster was started.
+
+    Libraries' progress bars are for terminals; what a phase itself reports arrives as log lines.
+    """
     paths = [str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TQDM_DISABLE": "1"}
 
 
 def _how_it_ended(asset: str, code: int) -> str:

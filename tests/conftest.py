@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -10,6 +12,7 @@ from typing import NamedTuple, NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mlpo_core.store import Dataset, Store
 from tests.support import REPOSITORY, free_port
 
 # A busy machine is not a defect of the code under test.
@@ -76,6 +79,48 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     finally:
         run(str(binaries / "pg_ctl"), "-w", "-D", data, "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class TinyRun(NamedTuple):
+    """What one run of the experiment `tiny` left."""
+
+    root: str
+    home: Path
+    seconds: float
+    output: str
+
+    def dataset(self, asset: str) -> Dataset:
+        """The version of an asset that the run made."""
+        ref = Store(self.root).pointed("tiny", asset)
+        assert ref is not None, f"tiny made no {asset}"
+        return Dataset(ref)
+
+    def again(self) -> "TinyRun":
+        """The same once more."""
+        return run_tiny(Path(self.root), self.home)
+
+
+def run_tiny(root: Path, home: Path) -> TinyRun:
+    """What `make demo` runs, in a store and an instance of its own."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.demo"],
+        cwd=REPOSITORY,
+        env={**os.environ, "MLPO_ROOT": str(root), "DAGSTER_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert done.returncode == 0, f"the experiment tiny failed; its log is above\n{done.stdout}"
+    return TinyRun(str(root), home, time.monotonic() - started, done.stdout)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
+    """The whole chain of `tiny`, models included, through Dagster, once per session: minutes. For slow tests."""
+    home = tmp_path_factory.mktemp("tiny")
+    settings = (REPOSITORY / "dagster.yaml").read_text()
+    (home / "dagster.yaml").write_text(settings.replace(".dagster/", f"{home}/"))
+    return run_tiny(home / "root", home)
 
 
 def _postgres_binaries() -> Path | None:
