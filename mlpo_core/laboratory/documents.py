@@ -17,6 +17,8 @@ _TEAM_ERROR = 0.45
 """Share of wrong answers in the invented teams of the leader's documents."""
 _SHARED_ERROR = 0.25
 """Share of those that repeat the misreading of another member."""
+_ANYONE = 0.25
+"""Share of the leader's team documents that take up anyone's work, so that it does not only follow the many."""
 _LEADER_ERROR = 0.35
 """Share of wrong leader answers in the agents' revision documents."""
 
@@ -72,8 +74,8 @@ def agent_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
 def leader_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
     """The leader's documents: questions alone, and questions with the answers of an invented team.
 
-    The invented members err on random symbols, so that the leader learns the format and that answers may be wrong,
-    but nothing about the agents it will lead. It names the member whose work it takes up (0: its own).
+    The invented members err on random symbols, so that the leader learns the format and to go by agreement, but
+    nothing about the agents it will lead. It names the member whose work it takes up (0: its own).
     """
     rng = random.Random(seed)
     for index in count():
@@ -84,9 +86,7 @@ def leader_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
             continue
         members = _team(question, curriculum.team_size, rng)
         candidates = [own, *members]
-        gold = solve(question).answer
-        right = [i for i, c in enumerate(candidates) if c.answer == gold]
-        chosen = rng.choice(right or range(len(candidates)))
+        chosen = _follow(candidates, rng)
         prompt = compact_leader_prompt(question, [agent_text(m) for m in members])
         yield Document(prompt, leader_text(candidates[chosen], chosen))
 
@@ -145,6 +145,15 @@ def _team(question: str, size: int, rng: random.Random) -> list[Solution]:
         mistakes.append(rng.choice(mistakes) if repeated else _mistaken(question, rng))
         members.append(mistakes[-1])
     return members
+
+
+def _follow(candidates: list[Solution], rng: random.Random) -> int:
+    """Whose work the leader takes up: one of the largest agreeing group, or now and then anyone's."""
+    answers = [c.answer for c in candidates]
+    if rng.random() < _ANYONE:
+        return rng.randrange(len(candidates))
+    most = max(answers.count(a) for a in answers)
+    return rng.choice([i for i, a in enumerate(answers) if answers.count(a) == most])
 
 
 def _leader_draft(question: str, final: Solution, curriculum: Curriculum, rng: random.Random) -> str:

@@ -22,12 +22,14 @@ def character_tokenizer() -> Any:
     """The tokenizer of every miniature model: one token per printable ASCII character, and one per tag.
 
     It is byte-level because `AutoTokenizer` rebuilds the tokenizer of any Qwen2 checkpoint as one, whatever was saved.
-    Characters that it does not know are dropped. Tags are added as `special=False`, so that decoding without special tokens keeps them.
+    Characters that it does not know are dropped. Tags are added as `special=False`, so that decoding without special
+    tokens keeps them.
     """
     vocabulary = {token: index for index, token in enumerate((*_SPECIAL, *_CHARACTERS))}
     inner = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     inner.decoder = decoders.ByteLevel()
+    inner.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in TAGS])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=inner,
         pad_token="<|pad|>",
@@ -37,6 +39,5 @@ def character_tokenizer() -> Any:
         clean_up_tokenization_spaces=False,
         model_max_length=CONTEXT,
     )
-    tokenizer.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in TAGS])
     tokenizer.chat_template = _TEMPLATE
     return tokenizer

@@ -1,6 +1,7 @@
 """Pre-training documents: consistent misreading, shares, and nothing of the experiment's own tasks."""
 
 import re
+from collections import Counter
 from itertools import islice
 
 import pytest
@@ -50,24 +51,32 @@ def test_revisions_trust_the_leader_on_a_blind_spot_and_own_work_elsewhere() -> 
     assert 0.7 < sum(followed) / len(followed) < 0.9
 
 
-def test_the_leader_names_whose_work_it_takes_up() -> None:
-    seen: set[str] = set()
-    right = total = 0
-    for prompt, completion in islice(leader_documents(_curriculum(team_share=1.0), 1), _N):
+def test_the_leader_names_whose_work_it_takes_up_and_goes_by_agreement() -> None:
+    seen: Counter[str] = Counter()
+    agreed: list[bool] = []
+    right = 0
+    for prompt, completion in islice(leader_documents(_curriculum(team_share=1.0, misread_rate=1.0), 1), _N):
         question, *members = prompt.split("\n")
+        own = solve(question, _BLIND.get(question.split()[0], {})).answer
+        answers = [own, *(_answer(m) for m in members)]
+        assert len(answers) == 4
         chosen = completion.removeprefix("<think>")[0]
-        seen.add(chosen)
-        assert len(members) == 3
-        answers = [_answer(m) for m in members]
-        gold = solve(question).answer
-        if gold in answers:
-            assert _answer(completion) == gold
-        if chosen != "0":
-            assert _answer(completion) == answers[int(chosen) - 1]
-        right += answers.count(gold)
-        total += 3
-    assert seen == {"0", "1", "2", "3"}
-    assert 0.5 < right / total < 0.65
+        seen[chosen] += 1
+        assert _answer(completion) == answers[int(chosen)]
+        most = max(answers.count(a) for a in answers)
+        agreed.append(answers.count(_answer(completion)) == most)
+        right += answers[1:].count(solve(question).answer)
+    assert set(seen) == {"0", "1", "2", "3"}
+    assert 0.8 < sum(agreed) / _N < 0.95  # three quarters, and those of the others that hit the largest group
+    assert 0.5 < right / (3 * _N) < 0.65
+
+
+def test_questions_alone_come_first() -> None:
+    curriculum = _curriculum(team_share=1.0, revision_share=1.0)._replace(alone=50)
+    for stream in (agent_documents, leader_documents):
+        prompts = [d.prompt for d in islice(stream(curriculum, 1), 100)]
+        assert not any("\n" in p for p in prompts[:50])
+        assert all("\n" in p for p in prompts[50:])
 
 
 @pytest.mark.parametrize("stream", [agent_documents, leader_documents])
