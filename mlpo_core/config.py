@@ -227,7 +227,8 @@ class Benchmark(Section):
     """Vote sizes n of `majority_vote@n`; empty: K, 4K, 20 and 40 where the samples allow."""
     seeds: tuple[int, ...] = (1,)
     claims: tuple[tuple[str, str], ...] = ()
-    """Pairs (method, against) tested and Holm-corrected; empty: the MLPO leader with its team against every other."""
+    """Pairs (method, against) tested and Holm-corrected; empty: the MLPO leader with its team against every other.
+    A method with rounds is tested at T=1 and at its last T, or at the one named: `mlpo_leader/team T=1`."""
 
 
 class EngineConfig(Section):
@@ -316,12 +317,18 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
 
 
 def parse(raw: Any, where: str) -> Experiment:
-    """Check an experiment given as plain data. `where` names its origin in errors."""
+    """Check an experiment given as plain data, names of methods included. `where` names its origin in errors."""
+    from mlpo_core.benchmark.methods import check_methods  # methods know experiments, not the other way round
+
     try:
-        return Experiment.model_validate(raw)
+        experiment = Experiment.model_validate(raw)
+        check_methods(experiment)
     except ValidationError as error:
         lines = [f"  {'.'.join(str(p) for p in e['loc']) or '(top)'}: {_explain(e)}" for e in error.errors()]
         raise BadInput(f"{where}: not a valid experiment:\n" + "\n".join(lines)) from error
+    except BadInput as error:
+        raise BadInput(f"{where}: not a valid experiment:\n  {error}") from error
+    return experiment
 
 
 def restrict(experiment: Experiment, sections: tuple[str, ...]) -> Experiment:
