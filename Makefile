@@ -40,7 +40,7 @@ services:
 
 ## make gpu-check    on a machine with CUDA: five MLPO steps of `smol` with vLLM rollouts
 gpu-check: $(VENV)/.installed-gpu
-	$(PYTHON) scripts/gpu_check.py
+	$(PYTHON) -m mlpo_core.gpu_check
 
 ## make bench        measure what the documentation claims
 bench: $(VENV)/.installed-test
