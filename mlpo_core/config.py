@@ -271,6 +271,14 @@ class Experiment(Section):
     launcher: Literal["local", "torchrun", "ray"] = "local"
     sweep: dict[str, tuple[Any, ...]] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _baseline_like_mlpo(cls, data: Any) -> Any:
+        if isinstance(data, dict) and all(isinstance(data.get(s, {}), dict) for s in ("mlpo", "grpo")):
+            shared = {k: v for k, v in data.get("mlpo", {}).items() if k in RL.model_fields and k != "solo_share"}
+            return {**data, "grpo": {**shared, **data.get("grpo", {})}}
+        return data
+
     @model_validator(mode="after")
     def _resolve_recorded(self) -> Self:
         generating = [a.name for a in self.team.agents if not a.model.startswith(RECORDED)]

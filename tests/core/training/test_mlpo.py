@@ -198,6 +198,14 @@ def test_the_baseline_sees_solo_prompts_of_hard_tasks_and_stops_where_mlpo_did(i
     assert metric(made, "dev/solo/correct")
 
 
+def test_what_the_baseline_is_not_told_is_as_in_mlpo():
+    given = small.experiment(mlpo={"temperature": 0.7}, grpo={"group_size": 2, "match": "tokens"})
+    assert (given.grpo.learning_rate, given.grpo.temperature, given.grpo.group_size) == (1e-3, 0.7, 2)
+    assert given.grpo.solo_share == 1.0
+    again = type(given).model_validate_json(given.model_dump_json())
+    assert again == given
+
+
 def test_run_order_is_whole_permutations_without_repeats_in_a_step():
     order = run_order(rows=10, per_step=4, steps=7, seed=3)
     assert len(order) == 28
