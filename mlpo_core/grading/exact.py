@@ -1,14 +1,15 @@
-"""Grade answers that are compared as text: labels (yes/no, True/False, valid/invalid), brackets, word lists, strings."""
+"""Grade answers compared as text: labels (yes/no, True/False, valid/invalid), brackets, word lists, strings."""
 
 import re
 import unicodedata
 
-from mlpo_core.grading.extract import answers_several, is_cut_off, statements
+from mlpo_core.grading.extract import Statement, answers_several, is_cut_off, statements, visible
 from mlpo_core.types import Verdict
 
 _LABELS: tuple[tuple[str, ...], ...] = (("yes", "no"), ("true", "false"), ("valid", "invalid"))
 _BRACKETS = re.compile(r"[()\[\]{}<>\s]+")
 _BRACKET_RUN = re.compile(r"[()\[\]{}<>](?:[\s,]{0,3}[()\[\]{}<>]){0,500}")
+_BRACKETS_BOXED = re.compile(r"\\boxed\{([^\n]{1,1000})\}")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s?\{([^{}]{0,2000})\}")
 _NUMBERED = re.compile(r"(?m)^\s{0,8}(?:\d{1,3}[.)]|[-*•])\s")
 _PLAUSIBLE = re.compile(
@@ -96,7 +97,9 @@ def _concluding_label(text: str, labels: tuple[str, ...], word: re.Pattern[str])
 
 
 def _brackets(response: str) -> str | None:
-    for place in statements(response):
+    # A box around brackets is rarely balanced: it goes to the last brace of its line.
+    boxes = [found for found in _BRACKETS_BOXED.findall(visible(response)) if _BRACKETS.fullmatch(found)]
+    for place in [Statement(boxes[-1], "", True)] if boxes else statements(response):
         runs = _BRACKET_RUN.findall(place.text.replace("\\{", "{").replace("\\}", "}"))
         if runs:
             run = max(runs, key=len) if place.explicit else runs[-1]

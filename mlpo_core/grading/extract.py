@@ -11,6 +11,7 @@ LIMIT = 100_000
 """Characters of a response that are searched, counted from its end."""
 
 _BOXES_TRIED = 50
+_PHRASES_READ = 100
 _STATEMENT_LIMIT = 4_000
 
 
@@ -19,7 +20,7 @@ class Statement(NamedTuple):
 
     Attributes:
         text: What stands there, with its markup.
-        rest: The same, with everything that follows it.
+        rest: The same, with what follows it.
         explicit: Whether the response marks it as its answer (a tag, a box, "the answer is"); otherwise it is the
             whole text, in which a reader would look for the answer last.
     """
@@ -33,11 +34,13 @@ _BE = r"(?:is|was|are|would be|should be|will be|must be|=)"
 _ANSWER = r"(?:answers?|option|choice|solution)"
 _CUE = re.compile(
     rf"""
-      \b(?:final|correct|right|best)\ {_ANSWER}(?:\ here)?[*_]{{0,3}}(?:\s{{0,3}}:|\s{{1,3}}{_BE}\b)[*_]{{0,3}}\s{{0,3}}:?
+      \b(?:final|correct|right|best)\ {_ANSWER}(?:\ here)?[*_]{{0,3}}
+      (?:\s{{0,3}}:|\s{{1,3}}{_BE}\b)[*_]{{0,3}}\s{{0,3}}:?
     | \banswers?[*_]{{0,3}}\s{{0,3}}(?::|：|=(?!=)|\b{_BE}\b(?:[*_]{{0,3}}\s{{0,2}}:)?)
     | \banswer\ (?:to\ [^\n:.]{{1,200}}?|\([^\n)]{{1,40}}\))\s{{0,2}}(?:\bis\b|:)
     | \b(?:respuesta|réponse|reponse|resposta|risposta|antwort|odpowiedź|odpověď|antwoord|cevap|svar)\b
-      (?:\ (?:final|finale|correcta|correcte|correta|corretta|richtige))?[*_]{{0,3}}\s{{0,3}}(?::|\b(?:es|est|é|è|ist|to|je|is|är)\b:?)
+      (?:\ (?:final|finale|correcta|correcte|correta|corretta|richtige))?[*_]{{0,3}}\s{{0,3}}
+      (?::|\b(?:es|est|é|è|ist|to|je|is|är)\b:?)
     | \b(?:ответ|відповідь)(?:ы|ом)?\b[*_]{{0,3}}\s{{0,3}}(?::|—|–|-|это)
     | 答案(?:应该|應該)?\s{{0,3}}(?:是|为|為|选|選|:|：)\s{{0,3}}[:：]?
     | (?:答え|正解)\s{{0,3}}(?:は|:|：)
@@ -118,7 +121,7 @@ def statements(response: str) -> list[Statement]:
     text = _before_next_question(said) if tagged is None else tagged
     found = [*_boxes(text), *_phrases(text)]
     found.sort(key=lambda place: place[0], reverse=True)
-    marked = [Statement(content, text[start:], True) for start, content in found]
+    marked = [Statement(content, text[start : start + _STATEMENT_LIMIT], True) for start, content in found]
     return [*marked, Statement(text.strip(), text, tagged is not None)]
 
 
@@ -183,11 +186,11 @@ def _braced(text: str, start: int) -> str | None:
 
 
 def _phrases(text: str) -> list[tuple[int, str]]:
-    found = [
-        (m.start(), content)
-        for m in _CUE.finditer(text)
-        if (content := _after(text, m.end())) and not _QUESTION.match(content)
-    ]
+    cues = list(_CUE.finditer(text))
+    # The first shows whether a response answers several questions; of the rest only the last can matter.
+    cues = [*cues[:1], *cues[1:][-_PHRASES_READ:]]
+    places = [(m.start(), _after(text, m.end())) for m in cues]
+    found = [(start, content) for start, content in places if content and not _QUESTION.match(content)]
     last = _FEW_SHOT_ANSWER.search(text, max(0, len(text) - 120))
     return [*found, (last.start(), last.group(1).strip())] if last else found
 
@@ -200,5 +203,5 @@ def _after(text: str, start: int) -> str:
         return (display.group(1) or display.group(2)).strip()
     for line in following.split("\n")[:4]:
         if not _BLANK.fullmatch(line):
-            return line.strip()
+            return line.strip().lstrip("*_ ")
     return ""

@@ -16,7 +16,7 @@ from mlpo_core.grading.pool import Grader
 from mlpo_core.types import Task
 
 BENCHMARKS = ("bbh", "math", "mmlu", "mmlu_pro")
-_BATCH = 2_000
+_BATCH = 500
 _ADDED = (pa.field("extracted", pa.string(), True), pa.field("correct", pa.bool_(), False))
 
 
@@ -46,7 +46,10 @@ def grade_file(benchmark: str, responses: str, out: str) -> str:
     kept = [name for name in source.schema_arrow.names if name not in ("extracted", "correct")]
     schema = pa.schema([*(source.schema_arrow.field(name) for name in kept), *_ADDED], source.schema_arrow.metadata)
     graded = correct = unread = 0
-    handle, beside = tempfile.mkstemp(prefix=".tmp-", suffix=".parquet", dir=target.parent)
+    try:
+        handle, beside = tempfile.mkstemp(prefix=".tmp-", suffix=".parquet", dir=target.parent)
+    except OSError as error:
+        raise BadInput(f"{out}: cannot write there ({error.strerror}); name another file") from error
     os.close(handle)
     try:
         with Grader() as grader, pq.ParquetWriter(beside, schema) as writer:
@@ -68,7 +71,8 @@ def grade_file(benchmark: str, responses: str, out: str) -> str:
         Path(beside).unlink(missing_ok=True)
         raise
     share = f" ({correct / graded:.1%})" if graded else ""
-    return f"{benchmark}: {graded:,} responses graded, {correct:,} correct{share}, {unread:,} without an answer; wrote {out}"
+    counts = f"{graded:,} responses graded, {correct:,} correct{share}, {unread:,} without an answer"
+    return f"{benchmark}: {counts}; wrote {out}"
 
 
 def _open(path: str) -> pq.ParquetFile:

@@ -1,7 +1,9 @@
 """Prepare free-form mathematical answers for comparison: extract, normalise, settle what needs no algebra."""
 
+import itertools
 import re
 import unicodedata
+from fractions import Fraction
 from typing import NamedTuple
 
 from mlpo_core.grading.extract import is_cut_off, statements
@@ -11,25 +13,33 @@ _LIMIT = 1_000
 
 _INLINE = re.compile(r"\$\$(.{1,1000}?)\$\$|\\\[(.{1,1000}?)\\\]|\$([^$\n]{1,1000})\$|\\\((.{1,1000}?)\\\)", re.DOTALL)
 _PLAIN = re.compile(r"-?\(?\$?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+|(?=\.\d))(?:\.\d+)?(?:\s?/\s?\d+)?%?")
+_RATIONAL = re.compile(
+    r"(?P<minus>-\s?)?(?:(?P<whole>\d{1,30})?\s?\\frac\s?(?:\{(?P<top>\d{1,30})\}\s?\{(?P<bottom>\d{1,30})\})"
+    r"|(?P<digits>\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})(?:\s?/\s?(?P<over>\d{1,30}))?)"
+)
+_ROUNDING = Fraction(1, 1_000_000)
 _PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{2,}\b")
 _VERB = re.compile(r"\b(?:is|are|be|equals?|equal\sto|was|were|=)\s", re.IGNORECASE)
 _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\s?\{([^{}]{0,200})\}")
 _UNIT = re.compile(
     r"""(?<=[\d}\s)])\s*(?:
       degrees?|units?|inch(?:es)?|in|feet|foot|ft|yards?|miles?|mi|mph|cm|mm|km|meters?|metres?|m|kg|grams?|g|pounds?|lbs?
-    | ounces?|liters?|litres?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|cents?|dollars?|percent
-    | [ap]\.?m\.?|square|sq|cubic|per|people|ways?|points?|times|students?|sides?|radians?|rad|bits?|numbers?|integers?
+    | ounces?|liters?|litres?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|cents?|dollars?
+    | percent|[ap]\.?m\.?|square|sq|cubic|per|people|ways?|points?|times|students?|sides?|radians?|rad|bits?
     | [a-z]{4,20}
     )(?:\s?\^\s?\{?[23]\}?|[²³])?(?=$|[\s.,;)])""",
     re.VERBOSE | re.IGNORECASE,
 )
-_SIMPLE = {
-    "\\\\": "\\\\",
-    "\\left": "", "\\right": "", "\\!": "", "\\,": "", "\\;": "", "\\:": "", "\\ ": " ", "\\quad": " ", "\\qquad": " ", "~": " ",
-    "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac", "\\$": "", "$": "", "\\%": "", "%": "", "^\\circ": "", "^{\\circ}": "", "°": "",
-    "\\degree": "", "−": "-", "–": "-", "π": "\\pi", "∞": "\\infty", "×": "\\times ", "·": "\\cdot ", "≤": "\\le ", "≥": "\\ge ",
-    "∪": "\\cup ", "±": "\\pm ", "½": "\\frac{1}{2}", "{,}": ",", "\\displaystyle": "", "\\leq": "\\le", "\\geq": "\\ge", "\\cdotp": "\\cdot",
-    "\\bigl": "", "\\bigr": "", "\\big": "", "\\Big": "", "\\boxed": "", "\\lbrace": "\\{", "\\rbrace": "\\}", "⁄": "/",
+_DROPPED = r"""
+    \left \right \! \, \; \: \$ $ \% % ^\circ ^{\circ} ° \degree \displaystyle \bigl \bigr \big \Big \boxed
+"""
+_SIMPLE = dict.fromkeys(_DROPPED.split(), "") | {
+    "\\\\": "\\\\",  # a row of a matrix ends: not a backslash and a space
+    "\\ ": " ", "\\quad": " ", "\\qquad": " ", "~": " ", "{,}": ",",
+    "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac", "½": "\\frac{1}{2}", "⁄": "/",
+    "\\leq": "\\le", "\\geq": "\\ge", "\\lbrace": "\\{", "\\rbrace": "\\}",
+    "−": "-", "–": "-", "π": "\\pi", "∞": "\\infty", "×": "\\times ", "·": "\\cdot ", "±": "\\pm ",
+    "≤": "\\le ", "≥": "\\ge ", "∪": "\\cup ",
 }  # fmt: skip
 _SIMPLE_RE = re.compile("|".join(re.escape(key) for key in sorted(_SIMPLE, key=len, reverse=True)))
 
@@ -62,7 +72,22 @@ def prepare(gold: str, response: str) -> Prepared:
         return Prepared(extracted[:_LIMIT], False)
     if any(_same(reading, wanted) for reading in readings):
         return Prepared(extracted, True)
+    known, values = rational(wanted), [rational(reading) for reading in readings]
+    if known is not None and None not in values:
+        return Prepared(extracted, any(value is not None and abs(value - known) < _ROUNDING for value in values))
     return Prepared(extracted, None, wanted, readings)
+
+
+def rational(text: str) -> Fraction | None:
+    """The value of an integer, decimal, fraction or mixed number; None for anything else."""
+    match = _RATIONAL.fullmatch(text)
+    if not match or not int(match["bottom"] or match["over"] or 1):
+        return None
+    if match["bottom"]:
+        value = int(match["whole"] or 0) + Fraction(int(match["top"]), int(match["bottom"]))
+    else:
+        value = Fraction(match["digits"]) / int(match["over"] or 1)
+    return -value if match["minus"] else value
 
 
 def normalise(latex: str) -> str:
@@ -99,7 +124,7 @@ def _trim(text: str) -> str:
     if len(_PROSE.findall(prose)) > 2 or re.search(r"\bequals\b", prose):
         return _of_sentence(text) or text
     if formulas:
-        gaps = (text[a.end() : b.start()] for a, b in zip(formulas, formulas[1:], strict=False))
+        gaps = (text[a.end() : b.start()] for a, b in itertools.pairwise(formulas))
         if len(formulas) > 1 and all(_between(gap) for gap in gaps):
             return ", ".join(_inside(m) for m in formulas)
         outside = text[: formulas[0].start()] + text[formulas[0].end() :]

@@ -2,11 +2,13 @@
 
 Run as a script, and importing nothing of this project: the supervisor imports sympy once and forks a child that does
 the comparing. Before each request the child sets two kernel timers, whose default action ends the process wherever
-it is, in C code too; the supervisor sees its pipe close, answers `null` and forks the next child, which takes
-milliseconds. Requests and answers are JSON, so nothing that a model wrote is ever unpickled. Only the LaTeX grammar
-parses them: the plain-expression parser of `math-verify` goes through Python's `eval`.
+it is, in C code too. The supervisor sees its pipe close, answers `null` (or `"starved"`, when the wall clock ran out
+before the CPU time: a busy machine) and forks the next child, which takes milliseconds. Requests and answers are
+JSON, so nothing that a model wrote is ever unpickled. Only the LaTeX grammar parses them: the plain-expression parser
+of `math-verify` goes through Python's `eval`.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -39,7 +41,8 @@ def _parse(text: str) -> list[Any]:
 
 def _child(requests: TextIO, answers: TextIO, cpu_s: float, wall_s: float, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     for line in requests:
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
         signal.setitimer(signal.ITIMER_REAL, wall_s)
@@ -82,14 +85,14 @@ class _Child:
             return None
         return self._answers.readline() or None
 
-    def end(self) -> None:
+    def end(self) -> int:
+        """Kill the process if it still lives; returns the signal that ended it."""
         os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        _, status = os.waitpid(self.pid, 0)
         self._answers.close()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._requests.close()
-        except BrokenPipeError:
-            pass
+        return os.WTERMSIG(status)
 
 
 def main(cpu_s: float, wall_s: float, memory: int) -> None:
@@ -103,9 +106,9 @@ def main(cpu_s: float, wall_s: float, memory: int) -> None:
     for line in sys.stdin:
         answer = child.ask(line)
         if answer is None:
-            child.end()
+            answer = '"starved"' if child.end() == signal.SIGALRM else "null"
             child = _Child(cpu_s, wall_s, memory)
-        print(answer.strip() if answer else "null", flush=True)
+        print(answer.strip(), flush=True)
     child.end()
 
 

@@ -103,7 +103,7 @@ def _guessed(text: str, letters: str, choices: Sequence[str]) -> str | None:
                 return None if _NEGATED.search(sentence) else found
         if found := _option_text(line, choices):
             return found
-    return _set_apart(lines, letters) or _listed_text(clean, lines[-1], letters)
+    return _set_apart(lines, letters) or (_listed_text(clean, lines[-1], letters) if lines else None)
 
 
 def _listed_text(text: str, line: str, letters: str) -> str | None:

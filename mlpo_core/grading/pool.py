@@ -1,7 +1,9 @@
 """Grade responses: cheap kinds here, free-form mathematics in worker processes with hard limits."""
 
 import atexit
+import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from mlpo_core.types import Task, Verdict
 CPU_S, WALL_S, MEMORY_BYTES = 1.0, 1.5, 2 << 30
 """Limits of one comparison: seconds of CPU and of wall time, and address space. Past them the answer is wrong."""
 
+_log = logging.getLogger(__name__)
 _REMEMBERED = 100_000
 _SCRIPT = Path(__file__).with_name("maths_worker.py")
 
@@ -125,16 +128,17 @@ class _Worker:
             answer = ""
         if not answer:
             raise RuntimeError(f"the grading worker ended with exit code {self._process.wait()}")
-        return json.loads(answer) is True
+        verdict = json.loads(answer)
+        if verdict == "starved":
+            _log.warning("a comparison got too little CPU time on this busy machine and counts as wrong: %s", job)
+        return verdict is True
 
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
         self._out.close()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._in.close()
-        except BrokenPipeError:
-            pass
 
 
 _shared: dict[int, Grader] = {}
@@ -166,6 +170,8 @@ def self_check(tasks: Iterable[Task]) -> list[str]:
 def _prepare(task: Task, response: str | None) -> Verdict | maths.Prepared:
     if response is None or not response.strip():
         return Verdict(None, False)
+    # Lone surrogates cannot be written to Parquet.
+    response = response.encode("utf-8", "replace").decode()
     match task.answer_kind:
         case "option":
             return grade_option(task.answer, task.choices or listed_options(task.question), response)
