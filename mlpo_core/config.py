@@ -201,7 +201,7 @@ class RL(Section):
 class GRPOBaseline(RL):
     """GRPO without a team on the same SFT leader and the same filtered tasks.
 
-    A value that the experiment does not give is that of `mlpo`, so that the comparison is fair unless it says otherwise.
+    A value that the experiment does not give is that of `mlpo`: the comparison is fair unless it says otherwise.
     """
 
     enabled: bool = True
@@ -245,8 +245,8 @@ class EngineConfig(Section):
     """openai: address of the endpoint. The key is read from OPENAI_API_KEY."""
     concurrency: Count = 16
     recorded: str = ""
-    """recorded: folder with `<benchmark>_tasks.jsonl` and `<benchmark>_responses.parquet` (or .jsonl). `$MLPO_DATA_DIR` is
-    expanded."""
+    """recorded: folder with `<benchmark>_tasks.jsonl` and `<benchmark>_responses.parquet` (or .jsonl).
+    `$MLPO_DATA_DIR` is expanded."""
 
 
 class Experiment(Section):

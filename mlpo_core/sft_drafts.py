@@ -50,7 +50,7 @@ def sample(ctx: Context, part: int, prompted: list[Prompted], engine: Engine, gr
         for i in range(settings.samples)
     ]
     sampling = Sampling(settings.temperature, 1.0, leader.max_new_tokens if leader else 0)
-    generations = engine.generate(requests, sampling) if requests else []
+    generations = [_writable(g) for g in engine.generate(requests, sampling)] if requests else []
     owners = [item for item in prompted for _ in range(settings.samples)]
     verdicts = grader.grade_many([(item.task, g.text) for item, g in zip(owners, generations, strict=True)])
     rows: list[dict[str, Any]] = []
@@ -75,6 +75,11 @@ def sample(ctx: Context, part: int, prompted: list[Prompted], engine: Engine, gr
     ctx.writer.put(f"drafts/{part:06d}.parquet", buffer.getvalue())
     drafts = [_draft(row, made) for row, made in zip(rows, generations, strict=True)]
     return [list(drafts[i : i + settings.samples]) for i in range(0, len(drafts), settings.samples)]
+
+
+def _writable(made: Generation) -> Generation:
+    """Half characters (lone surrogates), which no file can hold, become `?`."""
+    return made._replace(text=made.text.encode("utf-8", "replace").decode())
 
 
 def _draft(row: dict[str, Any], made: Generation) -> Draft:

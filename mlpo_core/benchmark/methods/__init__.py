@@ -81,7 +81,7 @@ def check_methods(experiment: Experiment) -> None:
     selected(experiment)
     known = all_methods(experiment)
     for name in (name for pair in experiment.benchmark.claims for name in pair):
-        if name not in known and not _VOTE.fullmatch(name):
+        if (method := name.partition(" T=")[0]) not in known and not _VOTE.fullmatch(method):
             raise BadInput(f"benchmark.claims: {name!r} is no method of this experiment. Methods: {', '.join(known)}")
 
 
