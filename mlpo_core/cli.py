@@ -52,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--out", required=True, help="Parquet to write")
     grade.set_defaults(command=_grade)
 
+    report = commands.add_parser("report", help="an experiment's report, or two experiments side by side")
+    report.add_argument("--experiment", help="name in experiments/, or a YAML file")
+    report.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two experiments whose reports are there")
+    report.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override a setting")
+    report.add_argument("--root", help="where data live")
+    report.set_defaults(command=_report)
+
     plan = commands.add_parser("plan", help="what an experiment will cost, without loading a model")
     plan.add_argument("experiment", metavar="FILE", help="a YAML file, or a name in experiments/")
     plan.add_argument("--gpus", type=int, default=1, help="divide the work over this many GPUs")
@@ -106,6 +113,20 @@ def _grade(options: argparse.Namespace) -> None:
     from mlpo_core.grading.file import grade_file
 
     print(grade_file(options.benchmark, options.responses, options.out))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from mlpo_core.benchmark.report.show import show, show_comparison
+    from mlpo_core.store import Store
+
+    store = Store(options.root)
+    if bool(options.compare) == bool(options.experiment):
+        raise BadInput("report needs --experiment NAME or --compare A B")
+    if options.compare:
+        first, second = (read_experiment(name, options.set) for name in options.compare)
+        print(show_comparison(first, second, store))
+    else:
+        print(show(read_experiment(options.experiment, options.set), store))
 
 
 def _plan(options: argparse.Namespace) -> None:

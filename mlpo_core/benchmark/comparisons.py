@@ -56,6 +56,7 @@ def pairs(outcomes: Outcomes, claims: Sequence[tuple[str, str]]) -> tuple[list[P
         ways, rivals = _ways(outcomes, method), _ways(outcomes, against)
         if not ways or not rivals:
             untested.append((method, against))
+            continue
         for way in ways:
             same = [r for r in rivals if r.rounds == way.rounds]
             found[Pair(way, same[0] if same else rivals[-1])] = None

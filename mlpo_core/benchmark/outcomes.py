@@ -5,6 +5,7 @@ A comparison is only fair on the same tasks, once each, by the same grader: anyt
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -109,7 +110,7 @@ def read_outcomes(tasks: Dataset, predictions: Dataset) -> Outcomes:
         raise BadInput("benchmark_predictions has no row: there is nothing to report. Check benchmark.methods")
     _check_tasks(slots, ids)
     seeds = _check_seeds(slots)
-    _check_grading(predictions)
+    check_grading(predictions)
     return Outcomes(
         task_ids=ids.to_pylist(),
         benchmarks=np.array(table["benchmark"].to_pylist(), dtype=object),
@@ -216,10 +217,15 @@ def _check_seeds(slots: Mapping[tuple[Way, int], _Slot]) -> list[int]:
     return seeds
 
 
-def _check_grading(predictions: Dataset) -> None:
-    """One answer to one task has one verdict, whichever method gave it."""
+def check_grading(*predictions: Dataset) -> None:
+    """One answer to one task has one verdict, whichever method gave it.
+
+    Raises:
+        BadInput: Rows were graded differently; names answers and tasks.
+    """
     keys = ("task_id", "extracted")
-    verdicts = sums(predictions.batches([*keys, "correct"]), keys, ("correct",))
+    batches = chain.from_iterable(dataset.batches([*keys, "correct"]) for dataset in predictions)
+    verdicts = sums(batches, keys, ("correct",))
     mixed = verdicts.filter(pc.and_(pc.greater(verdicts["correct"], 0), pc.less(verdicts["correct"], verdicts["n"])))
     if mixed.num_rows:
         named = "; ".join(

@@ -103,7 +103,7 @@ def _rounds(figures: Figures) -> Plot | None:
         return None
     every = [v for line in lines for p in line.points for v in (p.low, p.high) if v is not None]
     last = max(p.x for line in lines for p in line.points)
-    x = Axis("rounds T", 0.7, last + 0.3)
+    x = Axis("rounds T", 0.7, last + 0.3, whole=True)
     return Plot(
         "Accuracy over rounds",
         "With 95 % intervals.",
@@ -138,7 +138,10 @@ def _right_agents(figures: Figures, k: int, reference: str) -> Plot | None:
         "Accuracy by how many agents were right",
         "At 0 no agent's first answer is right: only an answer of one's own can be. With 95 % intervals.",
         chart(
-            lines, Axis(f"agents of {k} that are right", -0.3, k + 0.3), Axis("accuracy", 0, 1, percent=True), "Split"
+            lines,
+            Axis(f"agents of {k} that are right", -0.3, k + 0.3, whole=True),
+            Axis("accuracy", 0, 1, percent=True),
+            "Split",
         ),
         _legend(lines),
     )
@@ -200,7 +203,7 @@ def filter_plot(hard_tasks: Dataset) -> Plot | None:
             edges.tolist(),
             stacks,
             Axis("share of proposals that are right", 0, 1, percent=True),
-            Axis("tasks", 0, highest * 1.05),
+            Axis("tasks", 0, highest * 1.05, whole=True),
             "Histogram of correct rates",
         ),
         [(swatch(style), f"{reason}, {sum(n):,}") for reason, n, style in stacks],

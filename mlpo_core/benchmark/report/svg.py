@@ -7,7 +7,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 480, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 20, 10, 42
 STYLES = 7
 """Distinct colours and marker shapes; the page defines the classes s0 to s6."""
 
@@ -42,6 +42,8 @@ class Axis(NamedTuple):
     high: float
     log: bool = False
     percent: bool = False
+    whole: bool = False
+    """Only whole numbers are marked."""
 
     def place(self, value: float) -> float:
         """Position between 0 and 1."""
@@ -55,6 +57,7 @@ class Axis(NamedTuple):
             found = [m * 10.0**p for p in powers for m in (1, 2, 5) if self.low <= m * 10.0**p <= self.high]
             return found if len(found) <= 8 else [v for v in found if f"{v:e}"[0] == "1"]
         step = _round_step((self.high - self.low) / 5)
+        step = max(1.0, step) if self.whole else step
         first = math.ceil(self.low / step - 1e-9)
         return [i * step for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 

@@ -1,0 +1,221 @@
+"""The report through the real store and in a real browser."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from mlpo_core.benchmark.metric import from_table
+from mlpo_core.benchmark.report import headline_text, run
+from mlpo_core.benchmark.report.compare import Side, side_by_side
+from mlpo_core.benchmark.report.views import View, markdown
+from mlpo_core.errors import BadInput
+from mlpo_core.store import Dataset, Origin
+from tests.core.benchmark import synthetic
+
+HOSTILE = '</pre><script>document.title="owned"</script><img src=x onerror=alert(1)>`|[a](javascript:x)'
+
+# Nothing is cut off, except in the tables that scroll by themselves.
+OUTSIDE = """width => [...document.querySelectorAll('body *')]
+    .filter(e => !e.closest('.scroll') && e.getBoundingClientRect().right > width + 1)
+    .map(e => e.outerHTML.slice(0, 80))"""
+
+
+def commit(ctx):
+    stats = run(ctx)
+    manifest = ctx.writer.commit(Origin({}, {}, {}, {"code": "1"}), stats)
+    ref = ctx.store.find("benchmark_report", manifest.key)
+    assert ref
+    return Dataset(ref)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    return commit(synthetic.build(tmp_path_factory.mktemp("store")))
+
+
+def html(report):
+    return report.read_file("report.html").decode()
+
+
+def test_the_figures_are_the_rows_and_the_file(report):
+    rows = from_table(report.table())
+    assert report.manifest.files.keys() >= {"report.html", "report.md", "metrics.parquet", "plots/accuracy.png"}
+    assert pq.read_table(Path(report.ref.url.removeprefix("file://")) / "metrics.parquet").equals(report.table())
+    tables = {row.table for row in rows}
+    assert tables >= {"accuracy", "comparison", "cost", "right_agents", "wrong_majority", "shown", "training", "total"}
+
+
+def test_the_page_needs_no_network_and_stays_small(report):
+    page = html(report)
+    assert not re.search(r'(src|href)\s*=(?!"#|"data:)', page)
+    assert "<script" not in page
+    assert "url(" not in page
+    assert len(page) < 400_000
+    assert report.manifest.files["plots/accuracy.png"].bytes < 100_000
+
+
+def test_the_page_says_what_a_reviewer_asks(report):
+    page = html(report)
+    for text in (
+        "math: its published test set is divided",
+        "One seed, so there is no interval over seeds",
+        "Not run: debate",
+        "not selected in benchmark.methods",
+        "SCoRe",
+        "ACC-Collab",
+        "python -m mlpo_core run benchmark_report --experiment synthetic",
+        "lab/alpha",
+        "synthetic-key",
+        "samples_per_agent: 4",
+    ):
+        assert text in page, text
+    assert "nan" not in re.sub(r"<[^>]+>", " ", page).lower().split()
+
+
+def test_every_way_of_answering_is_on_the_page_and_in_the_markdown(report):
+    text = report.read_file("report.md").decode()
+    for method, rounds in synthetic.WAYS:
+        label = f"{method} T={rounds}" if rounds else method
+        assert f"| {label} " in text
+        assert method.rpartition("/")[2] in html(report)
+
+
+def test_the_page_is_well_formed(report):
+    class Balance(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.open = []
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in {"meta", "br", "wbr", "img"}:
+                self.open.append(tag)
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+        def handle_startendtag(self, tag, attrs):
+            pass
+
+    parser = Balance()
+    parser.feed(html(report))
+    assert parser.open == []
+
+
+def test_the_headline_as_text(report):
+    text = headline_text(report.manifest)
+    assert text.splitlines()[2].startswith("mlpo_leader/team")
+    assert headline_text(report.manifest.stats) == text
+    assert "is significantly better than" in text
+    assert report.manifest.stats["headline"]["any_correct"].endswith(")")
+
+
+def test_the_same_predictions_give_the_same_digest(tmp_path):
+    digests = {commit(synthetic.build(tmp_path / str(i), tests=30)).ref.digest for i in range(2)}
+    assert len(digests) == 1
+
+
+def test_several_seeds_are_reported_with_an_interval(tmp_path):
+    report = commit(synthetic.build(tmp_path, tests=40, seeds=(1, 2, 3)))
+    page = html(report)
+    assert "no interval over seeds" not in page
+    assert "Mean of 3 seeds" in page
+    found = [m for m in from_table(report.table()) if m.metric == "accuracy_over_seeds"]
+    assert all(m.low is not None for m in found)
+
+
+def test_without_a_leader_the_team_is_reported(tmp_path):
+    ways = {way: chances for way, chances in synthetic.WAYS.items() if "leader" not in way[0]}
+    page = html(commit(synthetic.build(tmp_path, tests=40, ways=ways)))
+    assert "How good is this team without a leader" in page
+
+
+def test_hostile_text_is_shown_and_not_run(tmp_path, report):
+    def poison(asset, rows):
+        for row in rows:
+            for column in ("subject", "prompt", "completion"):
+                if column in row:
+                    row[column] = row[column] + HOSTILE
+        return rows
+
+    found = commit(synthetic.build(tmp_path, tests=20, change=poison))
+    page = html(found)
+    assert "<script" not in page and "<img" not in page
+    assert "&lt;script&gt;" in page
+    text = found.read_file("report.md").decode()
+    assert "<script" not in text and "<img" not in text
+    assert "[a](javascript" not in text
+
+
+def test_markdown_cells_cannot_break_the_table():
+    text = markdown(View("k", "t", "c", ["a|b", "n"], [["x\n| y", "<b>`*"]]))
+    assert text.splitlines()[-1] == r"| x \| y | &lt;b&gt;\`\* |"
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path):
+    def drop(asset, rows):
+        return rows[1:] if asset == "benchmark_predictions" else rows
+
+    with pytest.raises(BadInput, match="not answered: single:alpha seed 1 task task0040"):
+        run(synthetic.build(tmp_path, tests=20, change=drop))
+
+
+def side(ctx):
+    report = commit(ctx)
+    return Side(ctx.experiment, ctx.inputs["tasks"], ctx.inputs["benchmark_predictions"], report)
+
+
+def test_two_experiments_side_by_side(tmp_path):
+    def worse(asset, rows):
+        for row in rows:
+            if row.get("method") == "mlpo_leader/team":
+                row.update(correct=False, extracted="0")
+        return rows
+
+    first = side(synthetic.build(tmp_path, tests=60))
+    weaker = synthetic.experiment("weaker", filter={"max_correct_rate": 0.5})
+    second = side(synthetic.build(tmp_path, weaker, tests=60, change=worse))
+    page = side_by_side(first, second)
+    assert "| filter.max_correct_rate | 0.75 | 0.5 |" in page.markdown
+    row = next(line for line in page.markdown.splitlines() if line.startswith("| mlpo_leader/team T=1"))
+    assert row.split(" | ")[2].startswith("0.0 (") and row.endswith("worse |")
+    unchanged = next(line for line in page.markdown.splitlines() if line.startswith("| mlpo_leader/solo"))
+    assert "+0.0" in unchanged and "no significant difference" in unchanged
+    assert b"<script" not in page.html
+
+
+def test_different_test_tasks_are_not_tested_in_pairs(tmp_path):
+    first = side(synthetic.build(tmp_path, tests=30))
+    second = side(synthetic.build(tmp_path, synthetic.experiment("more"), tests=33))
+    page = side_by_side(first, second)
+    assert "3 only in more (task0070, task0071, task0072)" in page.markdown
+    assert "p Holm" not in page.markdown
+
+
+def test_no_overflow_in_a_browser(report, tmp_path, chromium):
+    from playwright.sync_api import sync_playwright
+
+    page_file = tmp_path / "report.html"
+    page_file.write_bytes(report.read_file("report.html"))
+    problems = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+        )
+        page = browser.new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("request", lambda request: problems.append(request.url) if request.url[:4] == "http" else None)
+        for width in (390, 1400):
+            page.set_viewport_size({"width": width, "height": 850})
+            page.goto(page_file.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(OUTSIDE, width) == []
+            # The question, the findings, the cost and the best method are on the first screen.
+            for selector in ("h1", ".findings li:last-child", "table.headline tbody tr:first-child"):
+                box = page.locator(selector).bounding_box()
+                assert box and box["y"] + box["height"] <= 850, selector
+            assert page.screenshot(path=tmp_path / f"report-{width}.png", full_page=True)
+        browser.close()
+    assert problems == []
