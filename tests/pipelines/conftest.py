@@ -1,5 +1,6 @@
 """A Dagster instance, a store and a folder of experiments of the test's own."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,9 @@ import dagster as dg
 import pytest
 import yaml
 
+from mlpo_core.experiments import find
+from mlpo_core.run import resolve, run
+from mlpo_core.store import Store
 from pipelines.definitions import defs
 from pipelines.partitions import register
 from tests.support import write_recorded
@@ -22,6 +26,8 @@ class Workshop(NamedTuple):
 
     instance: dg.DagsterInstance
     folder: Path
+    made: Path
+    """A store that holds the versions of the unchanged experiment."""
 
     def write(self, name: str = "votes", **changes: object) -> None:
         """Write the experiment NAME: recorded agents, with some top-level settings replaced."""
@@ -30,10 +36,17 @@ class Workshop(NamedTuple):
             "tasks": [{"benchmark": "math", "source": "recorded", "divide_test": True, "shares": [0.6, 0.1, 0.3]}],
             "team": {"agents": [{"name": a, "model": f"recorded:{a}"} for a in ("good", "fair", "poor")]},
             "proposals": {"samples_per_agent": 2, "benchmark_samples": 3},
-            "engine": {"kind": "recorded", "recorded": str(self.folder / "recorded")},
+            # A variable, so that a version's key does not depend on the test's folder.
+            "engine": {"kind": "recorded", "recorded": "$MLPO_DATA_DIR"},
             **changes,
         }
         (self.folder / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump(experiment))
+
+    def prepare(self) -> None:
+        """Materialize what a recorded experiment makes, out of versions that an earlier test of the session made."""
+        for asset in RECORDED:
+            shutil.copytree(self.made / asset, self.folder / "root" / asset)
+        assert self.materialize(*RECORDED).success
 
     def materialize(
         self, *assets: str, experiment: str = "votes", tags: dict[str, str] | None = None
@@ -49,14 +62,30 @@ class Workshop(NamedTuple):
         )
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "experiments").mkdir()
+    write_recorded(folder / "recorded")
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        patch.setenv("MLPO_EXPERIMENTS", str(folder / "experiments"))
+        patch.setenv("MLPO_DATA_DIR", str(folder / "recorded"))
+        Workshop(instance, folder, folder).write()
+        store = Store(str(folder / "root"))
+        for asset in RECORDED:
+            run(resolve(asset, find("votes"), store))
+    return folder / "root"
+
+
 @pytest.fixture
-def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+def workshop(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     (tmp_path / "experiments").mkdir()
     (tmp_path / "dagster").mkdir()
     monkeypatch.setenv("MLPO_EXPERIMENTS", str(tmp_path / "experiments"))
     monkeypatch.setenv("MLPO_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("MLPO_DATA_DIR", str(tmp_path / "recorded"))
     write_recorded(tmp_path / "recorded")
     with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
-        workshop = Workshop(instance, tmp_path)
+        workshop = Workshop(instance, tmp_path, made)
         workshop.write()
         yield workshop

@@ -2,13 +2,15 @@
 
 import json
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 
 from pipelines.definitions import defs
 from pipelines.defs.automation import experiment_files, failure_hook, nightly
-from tests.pipelines.conftest import Workshop
+from tests.pipelines.conftest import RECORDED, Workshop
+from tests.pipelines.results import failure
 
 REPOSITORY_DEF = defs.get_repository_def()
 
@@ -47,11 +49,16 @@ def test_a_file_that_does_not_parse_is_registered_by_its_name(workshop: Workshop
 
 def test_a_sweep_point_is_an_experiment_of_its_own(workshop: Workshop) -> None:
     workshop.write(sweep={"seed": [1, 2]})
-    assert workshop.materialize("tasks", experiment="votes--seed=2").success
+    result = workshop.materialize("tasks", experiment="votes--seed=2")
+    assert result.success, failure(result)
 
 
 def requests(workshop: Workshop) -> list[dg.RunRequest]:
-    context = dg.build_schedule_context(instance=workshop.instance, repository_def=REPOSITORY_DEF)
+    context = dg.build_schedule_context(
+        instance=workshop.instance,
+        repository_def=REPOSITORY_DEF,
+        scheduled_execution_time=datetime(2026, 1, 2, 3, tzinfo=UTC),
+    )
     data = nightly.evaluate_tick(context)
     return list(data.run_requests or [])
 
@@ -59,10 +66,10 @@ def requests(workshop: Workshop) -> list[dg.RunRequest]:
 def test_the_schedule_runs_again_what_was_materialized(workshop: Workshop) -> None:
     assert requests(workshop) == []
     workshop.write("never_run")
-    assert workshop.materialize("tasks").success
+    workshop.prepare()
     [request] = requests(workshop)
     assert request.partition_key == "votes"
-    assert request.asset_selection == [dg.AssetKey("tasks")]
+    assert request.asset_selection == [dg.AssetKey(asset) for asset in RECORDED]
 
 
 def test_the_failure_hook_posts_what_failed(workshop: Workshop, monkeypatch) -> None:

@@ -1,5 +1,7 @@
 """Materializing through a real instance, with real phases, on recorded responses."""
 
+import json
+
 import dagster as dg
 import pytest
 
@@ -39,7 +41,7 @@ def test_makes_versions_and_describes_them(workshop: Workshop) -> None:
 
 
 def test_what_is_there_is_reused_without_a_process(workshop: Workshop, no_process) -> None:
-    assert workshop.materialize(*RECORDED).success
+    workshop.prepare()
     no_process()
     result = workshop.materialize(*RECORDED)
     assert result.success
@@ -48,8 +50,8 @@ def test_what_is_there_is_reused_without_a_process(workshop: Workshop, no_proces
 
 
 def test_a_changed_setting_remakes_what_depends_on_it(workshop: Workshop) -> None:
-    assert workshop.materialize(*RECORDED).success
-    workshop.write(filter={"max_correct_rate": 0.5})
+    workshop.prepare()
+    workshop.write(filter={"max_correct_rate": 0.8})
     result = workshop.materialize(*RECORDED)
     assert result.success
     assert {a: metadata(result, a)["reused"] for a in RECORDED} == {
@@ -61,7 +63,7 @@ def test_a_changed_setting_remakes_what_depends_on_it(workshop: Workshop) -> Non
 
 
 def test_a_changed_input_file_remakes_what_was_read_from_it(workshop: Workshop) -> None:
-    assert workshop.materialize("tasks").success
+    workshop.prepare()
     with (workshop.folder / "recorded" / "math_tasks.jsonl").open("a") as file:
         file.write('{"id": "new", "question": "What is 500 + 1?", "target": "501"}\n')
     with (workshop.folder / "recorded" / "math_responses.jsonl").open("a") as file:
@@ -72,7 +74,7 @@ def test_a_changed_input_file_remakes_what_was_read_from_it(workshop: Workshop) 
 
 
 def test_an_asset_that_does_not_apply_says_why(workshop: Workshop) -> None:
-    assert workshop.materialize(*RECORDED).success
+    workshop.prepare()
     result = workshop.materialize("sft_dataset", "sft_leader")
     assert result.success, failure(result)
     assert metadata(result, "sft_leader")["outcome"] == "not part of this experiment: the experiment has no leader"
@@ -85,7 +87,7 @@ def test_an_input_that_was_not_made_is_named(workshop: Workshop) -> None:
 
 
 def test_an_input_made_with_other_settings_is_refused(workshop: Workshop) -> None:
-    assert workshop.materialize(*RECORDED).success
+    workshop.prepare()
     workshop.write(proposals={"samples_per_agent": 1, "benchmark_samples": 3})
     result = workshop.materialize("hard_tasks")
     assert "agent_proposals was made before proposals.samples_per_agent" in failure(result)
@@ -106,7 +108,7 @@ def test_a_deleted_file_is_one_clear_error_and_keeps_what_was_made(workshop: Wor
 
 
 def test_bad_input_found_by_a_phase_reaches_the_run(workshop: Workshop) -> None:
-    assert workshop.materialize("tasks").success
+    workshop.prepare()
     path = workshop.folder / "recorded" / "math_responses.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:-1], lines[-1][:20]]) + "\n")
@@ -114,10 +116,21 @@ def test_bad_input_found_by_a_phase_reaches_the_run(workshop: Workshop) -> None:
     assert f"math_responses.jsonl, line {len(lines)}" in text
 
 
-def test_a_failed_blocking_check_stops_what_follows(workshop: Workshop) -> None:
+def test_a_filter_that_keeps_nothing_is_one_clear_error(workshop: Workshop) -> None:
+    workshop.prepare()
     workshop.write(filter={"max_correct_rate": 0.01})
-    result = workshop.materialize(*RECORDED, "benchmark_predictions")
+    assert "max_correct_rate" in failure(workshop.materialize("hard_tasks"))
+
+
+def test_a_failed_blocking_check_stops_what_follows(workshop: Workshop) -> None:
+    workshop.prepare()
+    [path] = (workshop.folder / "root" / "hard_tasks").glob("*/checks.json")
+    kept = json.loads(path.read_text())
+    kept["findings"]["benchmarks_survive"]["passed"] = False
+    path.write_text(json.dumps(kept))
+    result = workshop.materialize("hard_tasks", "mlpo_dataset")
     assert not result.success
+    assert result.asset_materializations_for_node("mlpo_dataset") == []
     failed = [e for e in result.get_asset_check_evaluations() if not e.passed]
     assert [(e.asset_key.to_user_string(), e.check_name) for e in failed] == [("hard_tasks", "benchmarks_survive")]
 
@@ -132,6 +145,7 @@ def test_a_fresh_run_makes_everything_again_and_says_whether_it_is_the_same(work
 
 
 def test_a_users_own_asset_gets_a_lazy_handle(workshop: Workshop) -> None:
+    workshop.prepare()
     seen: list[Dataset] = []
 
     @dg.asset(partitions_def=EXPERIMENTS, io_manager_key="own")
@@ -139,7 +153,6 @@ def test_a_users_own_asset_gets_a_lazy_handle(workshop: Workshop) -> None:
         seen.append(tasks)
         return tasks.count()
 
-    assert workshop.materialize("tasks").success
     result = dg.materialize(
         [mine, *data.ASSETS],
         selection=["mine"],
