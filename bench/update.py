@@ -234,7 +234,7 @@ def main() -> None:
         return
     results = []
     print(
-        f"float32, {options.threads} threads, fastest of {options.rounds} rounds in turns; CPU: the ratio of CPU seconds"
+        f"float32, {options.threads} threads, fastest of {options.rounds} rounds in turns (CPU: ratio of CPU seconds)"
     )
     heads = ("stock", "ours", "ratio", "CPU", "target", "bound", "memory", "Δ grad")
     print(f"{'shape':36}" + "".join(f"{head:>9}" for head in heads) + "  verdict")

@@ -13,10 +13,12 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
 from mlpo_core import chat
+from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.training import prefix_shared, skipping
 from mlpo_core.training.guard import not_finite
+from mlpo_core.training.rollouts import sample
 
 _TOLERANCE = 1e-4
 """Relative difference of log-probabilities and gradients that the first-use comparison with the plain path accepts."""
@@ -70,6 +72,15 @@ class LeaderTrainer(GRPOTrainer):
                 if len(encoded[content]) > self.prompt_limit:
                     raise BadInput(too_long(content[:80], len(encoded[content]), self.prompt_limit))
         return [encoded[prompt[-1]["content"]] for prompt in prompts], None, {}
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *arguments: Any, **options: Any) -> Any:
+        """TRL's with vLLM or sharded weights; else completions that share their prompt's prefill."""
+        if self.use_vllm or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            return super()._generate_single_turn(prompt_ids, *arguments, **options)
+        seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)
+        sampling = Sampling(self.temperature, self.top_p, cast(int, self.max_completion_length))
+        policy = self.accelerator.unwrap_model(self.model_wrapped)
+        return sample(policy, prompt_ids, sampling, cast(list[int], self.eos_token_ids), seed), None
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
