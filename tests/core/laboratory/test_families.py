@@ -33,7 +33,7 @@ def test_gold_answers_match_an_independent_solution(family: str) -> None:
     for item in generate(family, {}, seed=3, n=300):
         assert item.answer == _reference(item.question)
         assert family_of(item.question) == family
-        assert solve(item.question).work.split(",")[-1] == item.answer
+        assert solve(item.question).work.endswith(item.answer)
 
 
 @pytest.mark.parametrize("family", COMPACT)
