@@ -29,13 +29,16 @@ def is_oracle(method: str) -> bool:
 
 
 def reference(outcomes: Outcomes) -> str:
-    """The method that the report is about: the MLPO leader with its team, or what comes nearest to it."""
+    """The method that the report is about: the MLPO leader with its team, or what comes nearest to it.
+
+    Never chosen by its result: without a leader it is the largest vote.
+    """
     for method in _REFERENCES:
         if outcomes.rounds(method):
             return method
-    votes = [w for w in outcomes.answers if w.method.startswith("majority_vote")]
-    rest = votes or [w for w in outcomes.answers if not is_oracle(w.method)] or list(outcomes.answers)
-    return max(rest, key=lambda w: float(outcomes.answers[w].correct.mean())).method
+    methods = [w.method for w in outcomes.answers]
+    votes = {int(m.partition("@")[2]): m for m in methods if m.startswith("majority_vote@")}
+    return votes[max(votes)] if votes else next((m for m in methods if not is_oracle(m)), methods[0])
 
 
 def pairs(outcomes: Outcomes, claims: Sequence[tuple[str, str]]) -> tuple[list[Pair], list[tuple[str, str]]]:

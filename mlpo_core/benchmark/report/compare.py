@@ -67,7 +67,7 @@ def side_by_side(first: Side, second: Side) -> Page:
         _totals(figures, names),
     ]
     note = obstacle or (
-        f"The same {len(outcomes[0].task_ids):,} test tasks and {len(outcomes[0].seeds)} seeds in both: differences "
+        f"The same {len(outcomes[0].task_ids):,} test tasks in both, seeds {listed(outcomes[0].seeds)}: differences "
         "are paired, with a bootstrap interval; p-values are corrected over the table (Holm)."
     )
     title = f"{names[0]} and {names[1]}"

@@ -64,13 +64,15 @@ def _comparison(figures: Figures, benchmark: str) -> View:
                 metric.note,
             ]
         )
-    where = "all test tasks" if benchmark == ALL else benchmark
+    first = benchmark == ALL
     return View(
         f"comparison-{benchmark}",
-        f"Paired comparisons, {where}",
+        f"Paired comparisons, {'all test tasks' if first else benchmark}",
         "Difference in points on the same tasks, with a bootstrap interval over tasks and seeds; answers that only one "
         "of the two has right; p-values of McNemar's exact test and of the bootstrap; Holm's correction over this "
-        "table, of McNemar's with one seed and of the bootstrap's with several. Significant means below 0.05 after it.",
+        "table, of McNemar's with one seed and of the bootstrap's with several. Significant means below 0.05 after it."
+        if first
+        else "As above, on this benchmark alone: a family of its own for Holm's correction.",
         [
             "method",
             "against",

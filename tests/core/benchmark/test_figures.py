@@ -164,6 +164,11 @@ def test_default_pairs_compare_equal_rounds_and_leave_oracles_out():
     }
 
 
+def test_without_a_leader_the_largest_vote_is_the_reference_whatever_its_result():
+    ways = {Way("single:a", 0): answers([1, 1]), VOTE: answers([1, 1]), Way("majority_vote@12", 0): answers([0, 0])}
+    assert reference(outcomes(ways)) == "majority_vote@12"
+
+
 def test_claims_name_methods_or_rounds_and_say_what_was_not_run():
     data = outcomes(dict.fromkeys([VOTE, Way("mlpo_leader/team", 1), Way("mlpo_leader/team", 5)], answers([1, 0])))
     claims = [("mlpo_leader/team T=1", "majority_vote@3"), ("mlpo_leader/team", "grpo_leader/solo")]
