@@ -70,7 +70,7 @@ _ANSWER_LIST = re.compile(
 )
 _FEW_SHOT_ANSWER = re.compile(r"^[\s*_#>]{0,6}A:[ \t*]{0,4}(\S[^\n]{0,100})\s{0,9}\Z", re.MULTILINE)
 _FINISHED = re.compile(
-    r"(?:[.!?\]}\"'”’»…*`$]|(?:\b\w|\d|\\)\)|\n\W{0,6}(?:\(?[A-Z]\)[^\n]{0,60}|[^\n]{0,40}\d[^\n]{0,40}))\s*\Z"
+    r"(?:[.!?\]}\"'”’»…*`$]|(?:\b\w|\d|\\)\)|\n\W{0,6}(?:\(?[A-Z]\)[^\n]{0,60}|[^\n]{0,40}\d[^\n]{0,40}(?<![\\=+*/^({,])))\s*\Z"
 )
 _SHORT = 400
 _FIRST_OPTION = re.compile(r"^[\s>*_-]{0,8}\(?A\)[^\n]{0,200}", re.MULTILINE)

@@ -17,6 +17,7 @@ _RATIONAL = re.compile(
     r"(?P<minus>-\s?)?(?:(?P<whole>\d{1,30})?\s?\\frac\s?(?:\{(?P<top>\d{1,30})\}\s?\{(?P<bottom>\d{1,30})\})"
     r"|(?P<digits>\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})(?:\s?/\s?(?P<over>\d{1,30}))?)"
 )
+_NUMBERS = re.compile(r"([(\[]?)([^()\[\]]{1,500})([)\]]?)")
 _ROUNDING = Fraction(1, 1_000_000)
 _PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{2,}\b")
 _VERB = re.compile(r"\b(?:is|are|be|equals?|equal\sto|was|were|=)\s", re.IGNORECASE)
@@ -72,10 +73,25 @@ def prepare(gold: str, response: str) -> Prepared:
         return Prepared(extracted[:_LIMIT], False)
     if any(_same(reading, wanted) for reading in readings):
         return Prepared(extracted, True)
-    known, values = rational(wanted), [rational(reading) for reading in readings]
-    if known is not None and None not in values:
-        return Prepared(extracted, any(value is not None and abs(value - known) < _ROUNDING for value in values))
+    verdicts = [_numerically(reading, wanted) for reading in readings]
+    if True in verdicts or None not in verdicts:
+        return Prepared(extracted, True in verdicts)
     return Prepared(extracted, None, wanted, readings)
+
+
+def _numerically(reading: str, wanted: str) -> bool | None:
+    """Compare numbers, and points or lists of numbers, by value; None when either is something else."""
+    ours, gold = _NUMBERS.fullmatch(reading), _NUMBERS.fullmatch(wanted)
+    if not ours or not gold or ours.group(1, 3) != gold.group(1, 3):
+        return None
+    said = [rational(part.strip()) for part in ours.group(2).split(",")]
+    known = [rational(part.strip()) for part in gold.group(2).split(",")]
+    if None in said or None in known:
+        return None
+    pairs = [(a, b) for a, b in zip(said, known, strict=False) if a is not None and b is not None]
+    if not gold.group(1):  # a list of solutions has no order
+        pairs = list(zip(sorted(a for a, _ in pairs), sorted(b for _, b in pairs), strict=True))
+    return len(said) == len(known) and all(abs(a - b) < _ROUNDING for a, b in pairs)
 
 
 def rational(text: str) -> Fraction | None:

@@ -2,10 +2,10 @@
 
 Run as a script, and importing nothing of this project: the supervisor imports sympy once and forks a child that does
 the comparing. Before each request the child sets two kernel timers, whose default action ends the process wherever
-it is, in C code too. The supervisor sees its pipe close, answers `null` (or `"starved"`, when the wall clock ran out
-before the CPU time: a busy machine) and forks the next child, which takes milliseconds. Requests and answers are
-JSON, so nothing that a model wrote is ever unpickled. Only the LaTeX grammar parses them: the plain-expression parser
-of `math-verify` goes through Python's `eval`.
+it is, in C code too. The supervisor sees its pipe close, answers `null` and forks the next child, which takes
+milliseconds. Only when a busy machine gave the child next to no CPU time is the request tried a second time, and
+answered `"starved"` when that fails too. Requests and answers are JSON, so nothing that a model wrote is ever
+unpickled. Only the LaTeX grammar parses them: `math-verify`'s parser of plain expressions goes through Python's `eval`.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from typing import Any, TextIO
 
 
@@ -26,6 +27,15 @@ def compare(gold: str, candidates: list[str]) -> bool:
     return bool(wanted) and any(verify(wanted, _parse(c), timeout_seconds=None, strict=True) for c in candidates)
 
 
+_STARVED = 0.3
+"""Share of the CPU limit below which the machine, not the expression, was slow."""
+_WARM_UP = (
+    (r"\frac{1}{2}", "0.5"),
+    ("(3,4]", "(3,4)"),
+    (r"3\sqrt{13}", r"\sqrt{118}"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 3 \end{pmatrix}"),
+    ("x=5", "6"),
+)
 _parsed: dict[str, list[Any]] = {}
 
 
@@ -53,7 +63,7 @@ def _child(requests: TextIO, answers: TextIO, cpu_s: float, wall_s: float, memor
             equal = False
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        answers.write(f"{json.dumps(equal)}\n")
+        answers.write(f"{json.dumps([equal, time.process_time()])}\n")
         answers.flush()
 
 
@@ -63,6 +73,7 @@ class _Child:
     def __init__(self, *limits: Any) -> None:
         to_child, from_parent = os.pipe()
         to_parent, from_child = os.pipe()
+        self._cpu_s = 0.0
         self.pid = os.fork()
         if self.pid == 0:
             os.close(from_parent)
@@ -77,22 +88,27 @@ class _Child:
         os.close(from_child)
         self._requests, self._answers = os.fdopen(from_parent, "w"), os.fdopen(to_parent)
 
-    def ask(self, line: str) -> str | None:
+    def ask(self, line: str) -> bool | None:
+        """The answer to a request, or None when the child died over it."""
         try:
             self._requests.write(line)
             self._requests.flush()
         except BrokenPipeError:
             return None
-        return self._answers.readline() or None
+        answer = self._answers.readline()
+        if not answer:
+            return None
+        equal, self._cpu_s = json.loads(answer)
+        return equal
 
-    def end(self) -> int:
-        """Kill the process if it still lives; returns the signal that ended it."""
+    def end(self) -> float:
+        """Kill the process if it still lives; returns the CPU seconds it used since its last answer."""
         os.kill(self.pid, signal.SIGKILL)
-        _, status = os.waitpid(self.pid, 0)
+        usage = os.wait4(self.pid, 0)[2]
         self._answers.close()
         with contextlib.suppress(BrokenPipeError):
             self._requests.close()
-        return os.WTERMSIG(status)
+        return usage.ru_utime + usage.ru_stime - self._cpu_s
 
 
 def main(cpu_s: float, wall_s: float, memory: int) -> None:
@@ -100,15 +116,22 @@ def main(cpu_s: float, wall_s: float, memory: int) -> None:
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setrecursionlimit(2000)
-    compare(r"\frac{1}{2}", ["0.5"])
+    # Children inherit what this imports and what the parser has learnt.
+    for gold, candidate in _WARM_UP:
+        compare(gold, [candidate])
     child = _Child(cpu_s, wall_s, memory)
     print("ready", flush=True)
     for line in sys.stdin:
-        answer = child.ask(line)
-        if answer is None:
-            answer = '"starved"' if child.end() == signal.SIGALRM else "null"
+        answer: bool | str | None = None
+        for _ in range(2):
+            answer = child.ask(line)
+            if answer is not None:
+                break
+            answer = "starved" if child.end() < _STARVED * cpu_s else None
             child = _Child(cpu_s, wall_s, memory)
-        print(answer.strip(), flush=True)
+            if answer is None:
+                break
+        print(json.dumps(answer), flush=True)
     child.end()
 
 
