@@ -18,6 +18,17 @@ def test_orchestration_imports_no_model_library(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_code_location_imports_in_under_two_seconds_beyond_dagster() -> None:
+    code = """
+import time, dagster
+started = time.process_time()
+import pipelines.definitions
+print(time.process_time() - started)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 2
+
+
 def test_the_method_imports_no_dagster() -> None:
     allowed = {"progress.py": "dagster_pipes"}
     found = [
