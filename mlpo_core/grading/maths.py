@@ -115,8 +115,8 @@ def normalise(latex: str) -> str:
     text = re.sub(r"(\d),\s?(?=\d{3}(?!\d))", r"\1,", text)
     text = re.sub(r"(?<![\d,.(\[{])(\d{1,3}(?:,\d{3})+)(?![\d,)\]}])", lambda m: m.group().replace(",", ""), text)
     text = _TEXT.sub(r" \1 ", text)
-    text = " ".join(text.split()).strip(" .,;:")
-    return text
+    text = re.sub(r"^\s*[A-Za-z]\s?\\in(?:\s|(?=[\[(\\]))\s?", "", text)
+    return " ".join(text.split()).strip(" .,;:")
 
 
 def _extract(response: str) -> str | None:
