@@ -62,7 +62,7 @@ def checkpoint(folder: Path, kind: str, seed: int = 0, scale: float = 4.0, dtype
     config.eos_token_id = words.eos_token_id
     config.pad_token_id = words.pad_token_id
     config.bos_token_id = None
-    config.tie_word_embeddings = False
+    config.tie_word_embeddings = kind == "gemma2"  # as released; vLLM knows no other Gemma-2
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     with torch.no_grad():
