@@ -15,6 +15,7 @@ from mlpo_core.engines.batching import check_lengths, plan
 from mlpo_core.engines.decoding import decode
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
+from mlpo_core.threads import fit_threads
 from mlpo_core.types import Generation, Request
 
 
@@ -43,6 +44,7 @@ class TransformersEngine:
             raise BadInput(
                 f"{model}: not loadable as a model with safetensors weights and a tokenizer: {error}"
             ) from error
+        fit_threads(loaded)
         self._model: Any = loaded.to(device).eval()
         limits = (getattr(text, "max_position_embeddings", None), config.max_model_len)
         self.max_context: int | None = min((n for n in limits if n is not None), default=None)

@@ -13,6 +13,7 @@ from mlpo_core.base_models import locate
 from mlpo_core.config import Leader
 from mlpo_core.errors import BadInput
 from mlpo_core.run import Context
+from mlpo_core.threads import fit_threads
 
 CHECKPOINT = "checkpoint"
 """Folder of a leader's version that holds its safetensors and tokenizer."""
@@ -64,6 +65,7 @@ def load(model: str, revision: str | None, leader: Leader, lora_rank: int) -> Lo
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     _stop_at_end_of_turn(loaded, tokenizer)
+    fit_threads(loaded)
     return LoadedLeader(loaded, tokenizer, revision)
 
 
