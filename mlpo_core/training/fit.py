@@ -1,5 +1,6 @@
 """What every training of the leader shares: arguments, resume after a kill, checkpoint, log and plot."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,13 +34,18 @@ class Schedule(NamedTuple):
     seed: int
 
 
+def process_count() -> int:
+    """Processes that train together; known before TRL sets them up. torchrun says so in the environment."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
     """Keyword arguments that `SFTConfig` and `GRPOConfig` have in common.
 
     Raises:
         BadInput: The batch cannot be divided among processes and micro-batches.
     """
-    processes = PartialState().num_processes
+    processes = process_count()
     micro = schedule.micro_batch_size or schedule.rows_per_step // processes
     if micro < 1 or schedule.rows_per_step % (micro * processes):
         raise BadInput(

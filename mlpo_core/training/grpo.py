@@ -22,7 +22,7 @@ from mlpo_core.run import Context
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import training_log
 from mlpo_core.training.dev_curve import DevCurve
-from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
+from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
 from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
 from mlpo_core.training.rewards import Reward
 from mlpo_core.training.row_files import run_order, write_rows
@@ -87,6 +87,11 @@ def train(
     scratch = ctx.writer.scratch()
     survey = Survey()
     rows = write_rows(scratch / "rows.arrow", _rows(prompts, tokenizer, limit - section.max_new_tokens, survey), _ROWS)
+    if settings.prompts_per_step % process_count():
+        raise BadInput(
+            f"prompts_per_step {settings.prompts_per_step} cannot be divided among {process_count()} processes: "
+            "a group must stay in one process"
+        )
     if len(rows) < settings.prompts_per_step:
         raise BadInput(
             f"{asset}: {len(rows)} training prompts, but a step takes prompts_per_step = {settings.prompts_per_step}: "
