@@ -164,7 +164,9 @@ _METRIC_FIELDS = [
     _f("high", F64, "benchmark_predictions.correct", doc="upper end of the 95 % interval", nullable=True),
     _f("n", pa.int64(), "benchmark_predictions.prediction_id", doc="rows behind it"),
     _f("note", S, doc="why a value is missing, or what qualifies it"),
-    _f("seconds", F64, "benchmark_predictions.amortised_s", doc="the figure where it is a measured time", nullable=True),
+    _f(
+        "seconds", F64, "benchmark_predictions.amortised_s", doc="the figure where it is a measured time", nullable=True
+    ),
 ]
 
 TRAINING_LOG = pa.schema(

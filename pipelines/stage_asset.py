@@ -62,7 +62,7 @@ def stage_asset(
         },
         check_specs=_check_specs(name),
         # The value is a reference, or None where the stage does not apply; the annotation alone would promise no value.
-        dagster_type=dg.Any,
+        dagster_type=dg.Any,  # pyright: ignore[reportArgumentType] - declared as typing.Any, a DagsterType when run
     )(materialize)
 
 
