@@ -43,7 +43,7 @@ class Grader:
     def __init__(self, processes: int | None = None) -> None:
         self._limit = processes or min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
         self._workers: list[_Worker] = []
-        self._known: dict[_Job, bool] = {}
+        self._known: dict[_Job, bool | None] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -64,26 +64,23 @@ class Grader:
     def grade_many(self, pairs: Sequence[tuple[Task, str | None]]) -> list[Verdict]:
         """One verdict per (task, response), in order. Equal comparisons are made once."""
         prepared = [_prepare(task, response) for task, response in pairs]
-        jobs = dict.fromkeys(
-            (p.gold, p.candidates) for p in prepared if isinstance(p, maths.Prepared) and p.correct is None
-        )
+        jobs = dict.fromkeys((p.gold, p.candidates) for p in prepared if isinstance(p, maths.Prepared))
         with self._lock:
             if len(self._known) > _REMEMBERED:
                 self._known.clear()
-            self._compare([job for job in jobs if job not in self._known])
-            return [
-                p
-                if isinstance(p, Verdict)
-                else Verdict(p.extracted, p.correct if p.correct is not None else self._known[p.gold, p.candidates])
+            self._distribute([job for job in jobs if job not in self._known])
+            verdicts = [
+                p if isinstance(p, Verdict) else Verdict(p.extracted, bool(self._known[p.gold, p.candidates]))
                 for p in prepared
             ]
-
-    def _compare(self, jobs: list[_Job]) -> None:
-        before = sum(worker.starved for worker in self._workers)
-        self._distribute(jobs)
-        if starved := sum(worker.starved for worker in self._workers) - before:
-            message = "%d of %d comparisons got almost no CPU time, twice, and count as wrong: the machine is too busy"
-            _log.warning(message, starved, len(jobs))
+            if starved := [job for job in jobs if self._known[job] is None]:
+                message = (
+                    "%d of %d comparisons got almost no CPU time, twice, and count as wrong: the machine is too busy"
+                )
+                _log.warning(message, len(starved), len(jobs))
+            for job in starved:
+                del self._known[job]
+            return verdicts
 
     def _distribute(self, jobs: list[_Job]) -> None:
         while len(self._workers) < min(self._limit, len(jobs)):
@@ -125,9 +122,9 @@ class _Worker:
         )
         self._in, self._out = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
         self._ready = False
-        self.starved = 0
 
-    def compare(self, job: _Job) -> bool:
+    def compare(self, job: _Job) -> bool | None:
+        """Whether a candidate equals the gold expression; None when the machine was too busy to say."""
         try:
             if not self._ready and self._out.readline() != "ready\n":
                 raise BrokenPipeError
@@ -140,8 +137,7 @@ class _Worker:
         if not answer:
             raise RuntimeError(f"the grading worker ended with exit code {self._process.wait()}")
         verdict = json.loads(answer)
-        self.starved += verdict == "starved"
-        return verdict is True
+        return None if verdict == "starved" else verdict is True
 
     def close(self) -> None:
         self._process.kill()

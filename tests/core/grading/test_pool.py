@@ -28,6 +28,14 @@ BOMBS = [
 ]
 
 
+def cpu_share() -> float:
+    """The share of a core that this process gets now: on a crowded machine no clock can be kept to."""
+    wall, cpu = time.monotonic(), time.process_time()
+    while time.process_time() - cpu < 0.05:
+        pass
+    return 0.05 / (time.monotonic() - wall)
+
+
 @pytest.fixture(scope="module")
 def warm():
     with Grader(1) as grader:
@@ -37,10 +45,12 @@ def warm():
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=range(len(BOMBS)))
 def test_a_bomb_is_wrong_within_the_limit(warm: Grader, bomb: str):
+    share = cpu_share()
     start = time.monotonic()
     verdict = warm.grade_many([(GOLD, f"<answer>{bomb}</answer>")])[0]
+    elapsed = time.monotonic() - start
     assert not verdict.correct
-    assert time.monotonic() - start < 2.0
+    assert elapsed < (2.0 if min(share, cpu_share()) > 0.3 else 6.0)
     assert not os.path.exists("/tmp/mlpo-pwned")
 
 
@@ -48,6 +58,19 @@ def test_the_worker_goes_on_after_bombs(warm: Grader):
     right = (GOLD, r"\boxed{\frac{1}{\sqrt{2}}}")
     verdicts = warm.grade_many([right, (GOLD, r"\boxed{9^{9^{9^{9}}}}"), right, (GOLD, r"\boxed{\sqrt{\frac12}}")])
     assert [verdict.correct for verdict in verdicts] == [True, False, True, True]
+
+
+def test_a_starved_comparison_counts_as_wrong_and_is_not_remembered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    answers: list[bool | None] = [None, True]
+    monkeypatch.setattr(pool._Worker, "compare", lambda worker, job: answers.pop(0))
+    right = [(GOLD, r"\boxed{\sqrt{0.5}}")]
+    with Grader(1) as grader:
+        assert not grader.grade_many(right)[0].correct
+        assert "1 of 1 comparisons got almost no CPU time" in caplog.text
+        assert grader.grade_many(right)[0].correct
+        assert grader.grade_many(right)[0].correct
 
 
 def test_equal_comparisons_are_made_once(monkeypatch: pytest.MonkeyPatch):
