@@ -20,7 +20,7 @@ from mlpo_core.run import Outcome, Spec, lookup
 COMMAND = (sys.executable, "-m", "mlpo_core")
 MAX_RETRIES = 3
 FIRST_WAIT_S = 10.0
-GRACE_S = 5.0
+GRACE_S = 3.0
 """Between asking a group to end and killing it."""
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _BAD_INPUT, _TRANSIENT = 2, 75

@@ -24,6 +24,11 @@ FRESH = "mlpo/fresh"
 """Run tag: a label under which everything in the run is made again, with the same seeds."""
 REPRODUCED = "reproduced"
 OWNER = "team:research"
+_VERSION = dg.DagsterType(
+    name="Version",
+    description="A reference to a dataset or checkpoint version; None where the asset is not part of the experiment.",
+    type_check_fn=lambda _, value: value is None or isinstance(value, VersionRef | Dataset),
+)
 
 
 def stage_asset(

