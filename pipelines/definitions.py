@@ -16,7 +16,7 @@ defs = dg.Definitions(
         *benchmark.ASSETS,
     ],
     jobs=[automation.CHAIN],
-    sensors=[automation.experiment_files, automation.failure_hook],
+    sensors=[automation.experiment_files, automation.abandoned_runs, automation.failure_hook],
     schedules=[automation.nightly],
     resources={"io_manager": VersionRefIOManager()},
     loggers={"console": dg.colored_console_logger, "progress": progress_logger},

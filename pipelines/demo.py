@@ -10,6 +10,7 @@ import dagster as dg
 from mlpo_core.errors import BadInput
 from mlpo_core.experiments import find
 from mlpo_core.store import Dataset, Store
+from pipelines.abandoned import end_abandoned
 from pipelines.definitions import defs
 from pipelines.metadata import local_path
 from pipelines.partitions import register
@@ -31,6 +32,7 @@ def main() -> int:
     started = time.monotonic()
     with dg.DagsterInstance.get() as instance:
         register(instance)
+        end_abandoned(instance)
         result = defs.resolve_job_def("experiment_chain").execute_in_process(
             instance=instance,
             partition_key=name,

@@ -12,6 +12,7 @@ from mlpo_core.experiments import find
 from mlpo_core.run import Outcome, Spec, lookup, subject
 from mlpo_core.stages import STAGES
 from mlpo_core.store import Dataset, Store, VersionRef
+from pipelines.abandoned import sign
 from pipelines.errors import as_failure
 from pipelines.launch import launch
 from pipelines.lineage import column_schema
@@ -83,6 +84,7 @@ def _check_specs(name: str) -> list[dg.AssetCheckSpec]:
 def _materialize(
     context: dg.AssetExecutionContext, name: str, inputs: Mapping[str, Dataset | None]
 ) -> dg.MaterializeResult:
+    sign(context.instance, context.run_id)
     partition = context.partition_key
     store = Store()
     experiment = find(partition)

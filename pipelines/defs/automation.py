@@ -10,6 +10,7 @@ import dagster as dg
 
 from mlpo_core.experiments import files
 from mlpo_core.stages import STAGES
+from pipelines.abandoned import end_abandoned
 from pipelines.partitions import EXPERIMENTS, register
 
 CHAIN = dg.define_asset_job(
@@ -31,6 +32,13 @@ def experiment_files(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     registered = register(context.instance)
     context.update_cursor(json.dumps(now))
     return dg.SkipReason(f"registered: {', '.join(registered) or 'none'}; edited: {', '.join(edited) or 'none'}")
+
+
+@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Fails the runs whose process was killed, and frees the pool slots that they held."""
+    ended = end_abandoned(context.instance)
+    return dg.SkipReason(f"ended: {', '.join(ended) or 'none'}")
 
 
 @dg.schedule(cron_schedule="0 3 * * *", job=CHAIN, execution_timezone="UTC")

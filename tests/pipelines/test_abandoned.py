@@ -1,0 +1,62 @@
+"""A run whose process is killed ends, and gives its pool slot back."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.abandoned import end_abandoned
+from pipelines.stage_asset import ACCELERATOR
+from tests.pipelines.conftest import Workshop
+from tests.support import REPOSITORY, wait_for
+
+RUN = """
+import sys
+import dagster as dg
+from pipelines import launch
+from pipelines.definitions import defs
+from pipelines.partitions import register
+
+launch.COMMAND = (sys.executable, "-c", "import pathlib, time; pathlib.Path('started').touch(); time.sleep(600)")
+with dg.DagsterInstance.get() as instance:
+    register(instance)
+    defs.resolve_job_def("experiment_chain").execute_in_process(
+        instance=instance, partition_key="votes", asset_selection=[dg.AssetKey("base_models")]
+    )
+"""
+
+
+def test_a_killed_run_is_ended_and_its_slot_freed(workshop: Workshop) -> None:
+    assert workshop.materialize("tasks").success
+    home = workshop.folder / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text().replace(".dagster/", f"{home}/"))
+    run = subprocess.Popen(
+        [sys.executable, "-c", RUN],
+        env={**os.environ, "DAGSTER_HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
+        cwd=workshop.folder,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(Path(workshop.folder / "started").exists, 60, "the phase has started")
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            assert end_abandoned(instance) == [], "it lives"
+            assert slots(instance) == 1
+            run.kill()
+            run.wait()
+            assert slots(instance) == 1, "the danger is real"
+            [killed] = instance.get_runs()
+            assert end_abandoned(instance) == [killed.run_id]
+            assert slots(instance) == 0
+            [killed] = instance.get_runs()
+            assert killed.status == dg.DagsterRunStatus.FAILURE
+            assert end_abandoned(instance) == []
+    finally:
+        run.kill()
+        run.wait()
+
+
+def slots(instance: dg.DagsterInstance) -> int:
+    return len(instance.event_log_storage.get_concurrency_info(ACCELERATOR).claimed_slots)
