@@ -2,21 +2,25 @@
 
 from typing import NamedTuple
 
+from mlpo_core.manifest import MANIFEST, Inspection, Manifest, inspect
+from mlpo_core.scratch import PARTIAL
 from mlpo_core.stages import STAGES
-from mlpo_core.store import MANIFEST, Manifest, Store
+from mlpo_core.store import Store
 
 
 class Entry(NamedTuple):
-    """One version, finished or not."""
+    """One version: finished, unfinished or damaged."""
 
     asset: str
     key: str
     rows: int
     bytes: int
     created: str
-    """Empty while unfinished."""
+    """Empty while unfinished, and for a damaged version."""
     used_by: tuple[str, ...]
     """Experiments whose pointers reach it, directly or as an input of something they use."""
+    damage: str = ""
+    """Why it will not be used, but made again, if it is."""
 
     @property
     def finished(self) -> bool:
@@ -25,8 +29,8 @@ class Entry(NamedTuple):
 
 def versions(store: Store) -> list[Entry]:
     """Every version under the root, in chain order, with the experiments that reach it."""
-    manifests = {(asset, name): _manifest(store, asset, name) for asset in STAGES for name in _keys(store, asset)}
-    users = _users(store, manifests)
+    found = {(asset, name): inspect(store.folder.join(asset, name)) for asset in STAGES for name in _keys(store, asset)}
+    users = _users(store, found)
     return [
         Entry(
             asset=asset,
@@ -35,14 +39,15 @@ def versions(store: Store) -> list[Entry]:
             bytes=_size(store, asset, name, manifest),
             created=manifest.created if manifest else "",
             used_by=tuple(sorted(users.get((asset, name), ()))),
+            damage=damage or "",
         )
-        for (asset, name), manifest in manifests.items()
+        for (asset, name), (manifest, damage) in found.items()
     ]
 
 
 def prunable(entries: list[Entry]) -> list[Entry]:
-    """Finished versions that no experiment reaches. Unfinished ones stay: a run may be writing or resuming them."""
-    return [e for e in entries if e.finished and not e.used_by]
+    """Versions that no experiment reaches. Unfinished ones stay: a run may be writing or resuming them."""
+    return [e for e in entries if (e.finished or e.damage) and not e.used_by]
 
 
 def prune(store: Store, entries: list[Entry]) -> None:
@@ -54,22 +59,16 @@ def prune(store: Store, entries: list[Entry]) -> None:
 
 
 def _keys(store: Store, asset: str) -> list[str]:
-    return [name for name in store.folder.join(asset).folders() if not name.endswith(".partial")]
-
-
-def _manifest(store: Store, asset: str, key: str) -> Manifest | None:
-    raw = store.folder.join(asset, key).read(MANIFEST)
-    return Manifest.model_validate_json(raw) if raw else None
+    return [name for name in store.folder.join(asset).folders() if not name.endswith(PARTIAL)]
 
 
 def _size(store: Store, asset: str, key: str, manifest: Manifest | None) -> int:
     if manifest:
         return sum(p.bytes for p in manifest.parts) + sum(f.bytes for f in manifest.files.values())
-    folder = store.folder.join(asset, key)
-    return sum(folder.filesystem.size(folder.path(name)) for name in folder.names())
+    return sum(file.bytes for file in store.folder.join(asset, key).stored().values())
 
 
-def _users(store: Store, manifests: dict[tuple[str, str], Manifest | None]) -> dict[tuple[str, str], set[str]]:
+def _users(store: Store, found: dict[tuple[str, str], Inspection]) -> dict[tuple[str, str], set[str]]:
     users: dict[tuple[str, str], set[str]] = {}
     for partition in store.folder.join("experiments").folders():
         reached: list[tuple[str, str]] = []
@@ -82,6 +81,6 @@ def _users(store: Store, manifests: dict[tuple[str, str], Manifest | None]) -> d
             if partition in seen:
                 continue
             seen.add(partition)
-            if manifest := manifests.get(version):
-                reached += [(a, k) for a, k in manifest.input_keys.items() if k]
+            if (inspection := found.get(version)) and inspection.manifest:
+                reached += [(a, k) for a, k in inspection.manifest.input_keys.items() if k]
     return users

@@ -1,5 +1,6 @@
 """Run one stage: find the version if it is there, else make it, then point the experiment at it."""
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -12,6 +13,7 @@ from mlpo_core.config import Experiment, restrict
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.stages import STAGES, key, origin
+from mlpo_core.storage_errors import explain_full_disk, explained
 from mlpo_core.store import Dataset, Origin, Store, VersionRef, Writer
 
 
@@ -108,22 +110,38 @@ def lookup(spec: Spec) -> Outcome | None:
 
 def run(spec: Spec) -> Outcome:
     """Make a stage's version, or find it."""
-    if outcome := lookup(spec):
-        return outcome
+    with explained(spec.root):
+        if outcome := lookup(spec):
+            return outcome
+        writer = Store(spec.root).writer(spec.asset, key(spec.asset, spec.source))
+        # Processes of one torchrun make a version together.
+        if "RANK" in os.environ:
+            return _make(spec, writer)
+        with writer.exclusive():
+            return lookup(spec) or _make(spec, writer)
+
+
+def _make(spec: Spec, writer: Writer) -> Outcome:
     stage = STAGES[spec.asset]
     store = Store(spec.root)
     source = spec.source
-    version_key = key(spec.asset, source)
+    version_key = writer.key
+    store.set_damaged_aside(spec.asset, version_key)
     context = Context(
         experiment=restrict(spec.experiment, stage.sections),
         inputs={name: Dataset(ref) for name, ref in spec.inputs.items() if ref},
-        writer=store.writer(spec.asset, version_key),
+        writer=writer,
         store=store,
         partition=spec.partition,
     )
     log(f"{spec.asset}: making version {version_key}")
     module, _, name = stage.function.partition(":")
-    stats: dict[str, Any] = getattr(import_module(module), name)(context)
+    try:
+        stats: dict[str, Any] = getattr(import_module(module), name)(context)
+    except Exception as error:
+        if known := explain_full_disk(error, writer.scratch()):
+            raise known from error
+        raise
     manifest = context.writer.commit(source, stats)
     ref = VersionRef(
         asset=spec.asset,

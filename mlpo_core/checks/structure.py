@@ -11,7 +11,7 @@ def _schema(subject: Subject) -> Finding:
     folder = Folder(subject.dataset.ref.url)
     problems: list[str] = []
     for part in subject.dataset.manifest.parts:
-        with folder.filesystem.open(folder.path(part.name), "rb") as file:
+        with folder.open(part.name) as file:
             parquet = pq.ParquetFile(file)
             problems += [f"{part.name}: {p}" for p in _differences(parquet.schema_arrow, subject.dataset.schema)]
             if parquet.metadata.num_rows != part.rows:

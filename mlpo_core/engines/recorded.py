@@ -84,7 +84,7 @@ def _rows(folder: str, benchmark: str) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     path = found.folder.path(found.responses)
     try:
-        with found.folder.filesystem.open(path, "rb") as handle:
+        with found.folder.open(found.responses) as handle:
             parquet = pq.ParquetFile(handle)
             _check(path, parquet.schema_arrow.names)
             number = 0
