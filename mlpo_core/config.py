@@ -10,22 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from mlpo_core.claims import Claims
 from mlpo_core.errors import BadInput
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+from mlpo_core.section import Count, Name, Section, Share
 
 RECORDED = "recorded:"
 """Prefix of the model of an agent whose responses are read instead of generated."""
-
-
-class Section(BaseModel):
-    """A part of an experiment. Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TaskSource(Section):
@@ -36,6 +28,8 @@ class TaskSource(Section):
     """`hub`, a path or URL of published files (`$MLPO_DATA_DIR` is expanded), or `recorded`: the folder that
     `engine.recorded` names. `procedural` needs none."""
     revision: str = "main"
+    seed: int | None = None
+    """Of generated tasks. None: the experiment's seed, filled in when the experiment is read."""
     subjects: tuple[str, ...] = ()
     """BBH tasks, MMLU subjects or procedural families; empty means all."""
     train: int | None = Field(default=None, ge=0)
@@ -47,7 +41,7 @@ class TaskSource(Section):
     shares: tuple[Share, Share, Share] = (0.6, 0.1, 0.3)
     """Train, dev and test, where tasks are divided by hash. Only the ratio of train to dev counts where a published
     test set stays whole. Ours: the paper's splits are not public."""
-    family_options: dict[str, dict[str, Any]] = {}
+    family_options: dict[str, dict[str, Any]] = Field(default={})
     """Procedural families: generator options by family."""
     answered_by: tuple[Name, ...] = ()
     """`source: recorded`: keep only the tasks that all these agents answered. Empty: the recorded agents of the team,
@@ -106,6 +100,8 @@ class Leader(Section):
 class BaseModels(Section):
     """Pre-training of the miniature models (`pretrain:<recipe>`): the one training that is not TRL's."""
 
+    seed: int | None = None
+    """Of weights and documents. None: the experiment's seed, filled in when the experiment is read."""
     steps: Count = 1000
     leader_steps: Count = 1300
     batch_size: Count = 128
@@ -119,7 +115,7 @@ class BaseModels(Section):
     revision_share: Share = 0.15
     """Share of an agent's documents in which it revises an answer."""
     processes: Count = 2
-    blind_spots: dict[str, dict[str, dict[str, str]]] = {}
+    blind_spots: dict[str, dict[str, dict[str, str]]] = Field(default={})
     """By model name (`leader` too) and compact family: which operand symbol it takes for which."""
 
 
@@ -139,7 +135,8 @@ class Proposals(Section):
 class Filter(Section):
     """Easy-task filter: a task is dropped when its correct rate is at least `max_correct_rate` (paper: 0.75)."""
 
-    max_correct_rate: Share = 0.75
+    max_correct_rate: Share | None = 0.75
+    """None drops no task for being easy."""
     min_correct_rate: Share = 0.0
     """A task is dropped as hopeless when its correct rate is below this. 0 keeps all."""
 
@@ -269,7 +266,10 @@ class Experiment(Section):
     benchmark: Benchmark = Benchmark()
     engine: EngineConfig = EngineConfig()
     launcher: Literal["local", "torchrun", "ray"] = "local"
-    sweep: dict[str, tuple[Any, ...]] = {}
+    sweep: dict[str, tuple[Any, ...] | dict[Name, dict[str, Any]]] = Field(default={})
+    """Axes of a grid: the values of a setting, or named groups of settings (see `mlpo_core.experiments`)."""
+    claims: Claims | None = None
+    """What is tested over the points of `sweep`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -278,6 +278,14 @@ class Experiment(Section):
             shared = {k: v for k, v in data.get("mlpo", {}).items() if k in RL.model_fields and k != "solo_share"}
             return {**data, "grpo": {**shared, **data.get("grpo", {})}}
         return data
+
+    @model_validator(mode="after")
+    def _resolve_seeds(self) -> Self:
+        tasks = tuple(t if t.seed is not None else t.model_copy(update={"seed": self.seed}) for t in self.tasks)
+        object.__setattr__(self, "tasks", tasks)
+        if self.base_models.seed is None:
+            object.__setattr__(self, "base_models", self.base_models.model_copy(update={"seed": self.seed}))
+        return self
 
     @model_validator(mode="after")
     def _resolve_recorded(self) -> Self:

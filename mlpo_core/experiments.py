@@ -1,7 +1,13 @@
-"""Find experiments by name: one YAML file each, and one more name for every point of its sweep."""
+"""Find experiments by name: one YAML file each, and one more name for every point of its sweep.
+
+An axis of a sweep is a setting with its values, `seed: [1, 2]`, or a name with groups of settings,
+`agents: {independent: {}, correlated: {base_models.misread_rate: 0.9}}`. A point is named after its value on every
+axis: `stem--agents=correlated--seed=1`.
+"""
 
 import itertools
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +32,34 @@ def files() -> list[Path]:
 def names(path: Path) -> list[str]:
     """The names that one file stands for: its stem, and its sweep points. An unreadable file still has its stem."""
     try:
-        sweep = load(path).sweep
+        return [path.stem, *points(load(path))]
     except BadInput:
         return [path.stem]
-    axes = [[f"{setting}={_plain(value)}" for value in values] for setting, values in sweep.items()]
-    points = ["--".join((path.stem, *point)) for point in itertools.product(*axes)] if axes else []
-    return [path.stem, *points]
+
+
+def points(experiment: Experiment) -> list[str]:
+    """The names of every point of an experiment's sweep, the last axis fastest; none without a sweep."""
+    values = itertools.product(*(map(_plain, axis) for axis in experiment.sweep.values()))
+    choices = [dict(zip(experiment.sweep, chosen, strict=True)) for chosen in values]
+    return [point(experiment, choice) for choice in choices] if experiment.sweep else []
+
+
+def point(experiment: Experiment, choice: Mapping[str, str]) -> str:
+    """The name of one point of a sweep.
+
+    Args:
+        experiment: The experiment that sweeps.
+        choice: A value by axis, as it stands in names.
+
+    Raises:
+        BadInput: An axis is left out or unknown, or has no such value.
+    """
+    for axis in dict.fromkeys([*experiment.sweep, *choice]):
+        there = [_plain(value) for value in experiment.sweep.get(axis, ())]
+        if choice.get(axis) not in there:
+            only = ", ".join(there) or "nothing"
+            raise BadInput(f"{experiment.name}: sweep.{axis}: there is no {choice.get(axis)!r}, only {only}")
+    return "--".join((experiment.name, *(f"{axis}={choice[axis]}" for axis in experiment.sweep)))
 
 
 def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -40,14 +68,31 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
     Raises:
         BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's.
     """
-    stem, *point = name.split("--")
+    stem, *chosen = name.split("--")
     path = next((p for suffix in _SUFFIXES if (p := folder() / f"{stem}{suffix}").exists()), folder() / f"{stem}.yaml")
-    experiment = load(path, (*point, *overrides))
+    sweep = load(path).sweep if chosen else {}
+    settings = [setting for part in chosen for setting in _settings(path, sweep, part)]
+    experiment = load(path, (*settings, *overrides))
     if experiment.name != stem:
         raise BadInput(f"{path}: name: is {experiment.name!r}, but must be {stem!r} like the file")
-    return experiment.model_copy(update={"name": name, "sweep": {} if point else experiment.sweep})
+    return experiment.model_copy(update={"name": name, **({"sweep": {}, "claims": None} if chosen else {})})
+
+
+def _settings(path: Path, sweep: Mapping[str, Any], part: str) -> list[str]:
+    """What one part of a point's name sets, as overrides."""
+    axis, _, value = part.partition("=")
+    groups = sweep.get(axis)
+    if not isinstance(groups, dict):
+        return [part]
+    if value not in groups:
+        raise BadInput(f"{path}: sweep.{axis}: there is no {value!r}, only {', '.join(groups)}")
+    return [f"{setting}={_yaml(to)}" for setting, to in groups[value].items()]
 
 
 def _plain(value: Any) -> str:
     """A setting's value as it stands in a name: YAML on one line, without spaces."""
-    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("\n...\n").strip().replace(" ", "")
+    return _yaml(value).replace(" ", "")
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("\n...\n").strip()

@@ -3,6 +3,7 @@
 Paper: a task is dropped when at least 75 % of its 4K proposals are correct. The lower bound is ours.
 """
 
+import math
 from io import BytesIO
 from typing import Any
 
@@ -64,7 +65,7 @@ def judge(totals: pa.Table, settings: Filter) -> pa.Table:
     reason = pc.case_when(
         pc.make_struct(
             none,
-            pc.greater_equal(rate, settings.max_correct_rate),
+            pc.greater_equal(rate, math.inf if settings.max_correct_rate is None else settings.max_correct_rate),
             pc.less(rate, settings.min_correct_rate),
         ),
         "no_proposals",
@@ -131,7 +132,7 @@ def _histogram(judged: pa.Table, settings: Filter) -> bytes:
         color=[_COLOURS[reason] for reason, _ in shown],
         label=[f"{reason} ({len(rates)})" for reason, rates in shown],
     )
-    for bound in {settings.max_correct_rate, settings.min_correct_rate} - {0.0}:
+    for bound in {settings.max_correct_rate or 0.0, settings.min_correct_rate} - {0.0}:
         axes.axvline(bound, color="black", linewidth=1, linestyle="--")
     axes.set(xlabel="share of a task's proposals that are correct", ylabel="training tasks", xlim=(0, 1))
     axes.legend(frameon=False)

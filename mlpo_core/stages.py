@@ -52,6 +52,7 @@ class Stage:
         libraries: Packages whose version belongs to the key.
         function: `module:function`, called with a `mlpo_core.run.Context`, returns the manifest's stats.
         skipped: Why the asset does not apply to an experiment, or None.
+        distributed: Whether several processes can make it together (torchrun, Ray Train).
         external: Fingerprints of mutable inputs outside the store (files, hub revisions).
     """
 
@@ -64,6 +65,7 @@ class Stage:
     function: str
     libraries: tuple[str, ...] = ()
     skipped: Callable[[Experiment], str | None] = _always
+    distributed: bool = False
     external: Callable[[Experiment], Mapping[str, str]] = _nothing
 
 
@@ -79,7 +81,7 @@ STAGES: Mapping[str, Stage] = {
             "data",
             "Tasks of every benchmark, split into train, dev and test",
             (),
-            ("seed", "tasks", "engine"),
+            ("tasks", "engine"),
             "1",
             "mlpo_core.tasks:run",
             external=fingerprint,
@@ -89,7 +91,7 @@ STAGES: Mapping[str, Stage] = {
             "models",
             "The frozen agents and the untrained leader",
             ("tasks",),
-            ("seed", "tasks", "team", "leader", "base_models", "engine"),
+            ("tasks", "team", "leader", "base_models", "engine"),
             "1",
             "mlpo_core.base_models:run",
             external=model_fingerprint,
@@ -132,6 +134,7 @@ STAGES: Mapping[str, Stage] = {
             "1",
             "mlpo_core.training.sft:run",
             libraries=_TRAINING,
+            distributed=True,
             skipped=_needs_sft,
         ),
         Stage(
@@ -153,6 +156,7 @@ STAGES: Mapping[str, Stage] = {
             "1",
             "mlpo_core.training.mlpo:run",
             libraries=_TRAINING,
+            distributed=True,
             skipped=_needs_leader,
         ),
         Stage(
@@ -164,6 +168,7 @@ STAGES: Mapping[str, Stage] = {
             "1",
             "mlpo_core.training.grpo_baseline:run",
             libraries=_TRAINING,
+            distributed=True,
             skipped=_needs_grpo,
         ),
         Stage(

@@ -60,4 +60,4 @@ def _family(source: Source, family: str, quotas: dict[Split, int]) -> Iterator[R
 
 
 def _batch(source: Source, family: str, options: dict[str, object], number: int) -> list[Question]:
-    return generate(family, options, stable_seed(source.seed, family, number), _BATCH)
+    return generate(family, options, stable_seed(source.config.seed, family, number), _BATCH)

@@ -41,13 +41,11 @@ class Source(NamedTuple):
     Attributes:
         config: The entry.
         field: Its name in errors, such as `tasks.0`.
-        seed: The experiment's seed, for generated tasks.
         recorded: `engine.recorded`.
     """
 
     config: TaskSource
     field: str
-    seed: int
     recorded: str
 
 
@@ -69,10 +67,7 @@ class RecordedFiles(NamedTuple):
 
 def sources(experiment: Experiment) -> list[Source]:
     """The experiment's task sources in order."""
-    return [
-        Source(config, f"tasks.{i}", experiment.seed, experiment.engine.recorded)
-        for i, config in enumerate(experiment.tasks)
-    ]
+    return [Source(config, f"tasks.{i}", experiment.engine.recorded) for i, config in enumerate(experiment.tasks)]
 
 
 def expand(location: str, field: str) -> str:

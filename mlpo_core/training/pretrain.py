@@ -106,7 +106,7 @@ def _job(experiment: Experiment, name: str, forbidden: frozenset[str], folder: P
         "leader" if is_leader else "agent",
         _curriculum(experiment, name, forbidden)._replace(alone=alone),
         steps,
-        stable_seed("pretrain", experiment.seed, name),
+        stable_seed("pretrain", settings.seed, name),
         folder / name,
     )
 
