@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
 TORCH := torch==2.13.0
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo test test-fast lint services ui gpu-check bench requirements
+.PHONY: help demo test test-fast lint services ui gpu-check bench faults requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ gpu-check: $(VENV)/.installed-gpu
 ## make bench        measure what the documentation claims
 bench: $(VENV)/.installed-test
 	set -e; for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
+
+## make faults       kill -9 of every part at random moments, over a hundred times; goes on where it stopped
+faults: $(VENV)/.installed-test
+	$(PYTHON) -m tests.faults.campaign --folder .mlpo/faults
 
 ## make requirements resolve pyproject.toml again into requirements/*.txt
 requirements: $(VENV)/.installed-uv

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlpo_core.store import Dataset, Store
-from tests.support import REPOSITORY, free_port
+from tests.support import REPOSITORY, free_port, postgres_binaries
 
 # A busy machine is not a defect of the code under test.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -53,12 +53,16 @@ class Postgres(NamedTuple):
         return f"postgresql+psycopg2://{self.user}@{self.host}:{self.port}/{self.database}"
 
 
+@pytest.fixture(scope="session")
+def postgres_programs() -> Path:
+    """Folder of PostgreSQL's programs."""
+    return postgres_binaries() or _missing_service("postgresql")
+
+
 @pytest.fixture
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres(postgres_programs: Path) -> Iterator[Postgres]:
     """A PostgreSQL server of its own, on a free port, with an empty database `dagster`; stopped afterwards."""
-    binaries = _postgres_binaries()
-    if binaries is None:
-        _missing_service("postgresql")
+    binaries = postgres_programs
     # The server refuses to run as root, and its user must be able to reach the folder.
     folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/mlpo-postgres-XXXXXX"], text=True).strip())
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -121,14 +125,6 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     settings = (REPOSITORY / "dagster.yaml").read_text()
     (home / "dagster.yaml").write_text(settings.replace(".dagster/", f"{home}/"))
     return run_tiny(home / "root", home)
-
-
-def _postgres_binaries() -> Path | None:
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-    if installed and (installed[-1] / "initdb").exists():
-        return installed[-1]
-    path = shutil.which("initdb")
-    return Path(path).resolve().parent if path else None
 
 
 def _missing_service(name: str) -> NoReturn:

@@ -1,6 +1,7 @@
 """What several test modules need: import as `from tests.support import …`."""
 
 import json
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -29,6 +30,15 @@ def wait_for(condition: Callable[[], T], seconds: float, what: str) -> T:
             return value
         time.sleep(0.1)
     pytest.fail(f"{what}: not within {seconds:.0f} s")
+
+
+def postgres_binaries() -> Path | None:
+    """Folder of PostgreSQL's programs, if it is installed."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    if installed and (installed[-1] / "initdb").exists():
+        return installed[-1]
+    path = shutil.which("initdb")
+    return Path(path).resolve().parent if path else None
 
 
 def write_recorded(folder: Path, tasks: int = 30, samples: int = 3) -> None:

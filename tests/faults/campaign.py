@@ -1,0 +1,76 @@
+"""The long campaign: `python -m tests.faults.campaign --folder DIR`. Goes on where an earlier one in DIR stopped."""
+
+import argparse
+import logging
+import os
+import random
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from mlpo_core.stages import STAGES
+from tests.faults import ledger
+from tests.faults.kill_phase import kill_phase
+from tests.faults.kill_service import SERVICES, kill_service
+from tests.faults.scene import Scene
+from tests.faults.team import Team
+from tests.support import REPOSITORY
+
+PER_STAGE, PER_SERVICE = 8, 6
+_ATTEMPTS = 10
+
+
+def plan() -> list[tuple[str, str]]:
+    """What is killed while what is being made: the same list every time, mixed so that any part of it is varied."""
+    rng = random.Random(0)
+    kills = [("phase", stage) for stage in STAGES for _ in range(PER_STAGE)]
+    kills += [(service, rng.choice(list(STAGES))) for service in SERVICES for _ in range(PER_SERVICE)]
+    rng.shuffle(kills)
+    return kills
+
+
+def instance_in(folder: Path) -> dg.DagsterInstance:
+    """A Dagster instance with the repository's settings and a folder of its own."""
+    home = folder / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    settings = (REPOSITORY / "dagster.yaml").read_text().replace(".dagster/", f"{home}/")
+    (home / "dagster.yaml").write_text(settings)
+    return dg.DagsterInstance.from_config(str(home))
+
+
+def main() -> int:
+    """Carry out the kills that the ledger does not have yet; returns 1 if any of all did damage."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--kills", type=int, help="stop after this many more")
+    options = parser.parse_args()
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    folder: Path = options.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "kills.jsonl"
+    scene = Scene(folder)
+    with instance_in(folder) as instance:
+        scene.build(instance, list(STAGES))
+        done = ledger.read(file)
+        carried = {k.seed // _ATTEMPTS for k in done if k.killed}
+        todo = [(n, *kill) for n, kill in enumerate(plan()) if n not in carried][: options.kills]
+        with Team(scene) as team:
+            for n, component, stage in todo:
+                tried = sum(k.seed // _ATTEMPTS == n for k in done)
+                for seed in range(n * _ATTEMPTS + tried, (n + 1) * _ATTEMPTS):
+                    if component == "phase":
+                        kill = kill_phase(scene, instance, stage, seed)
+                    else:
+                        kill = kill_service(scene, team, component, stage, seed)
+                    ledger.append(file, kill)
+                    print(ledger.line(kill), flush=True)
+                    if kill.killed:
+                        break
+    print(ledger.table(ledger.read(file)))
+    return int(any(not k.damage.none for k in ledger.read(file)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

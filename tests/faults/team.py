@@ -1,0 +1,198 @@
+"""A team's instance as separate processes: PostgreSQL, code location, daemon, webserver; each can be started again."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+import yaml
+
+from tests.faults.scene import Scene, slots_held
+from tests.faults.verify import processes_of
+from tests.pipelines.test_webserver import GRAPH, Server
+from tests.support import REPOSITORY, free_port, postgres_binaries, wait_for
+
+
+class Team:
+    """Starts everything on entering, ends everything on leaving."""
+
+    ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._home = scene.folder / "team"
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._data = Path(tempfile.mkdtemp(prefix="mlpo-postgres-"))
+        binaries = postgres_binaries()
+        assert binaries is not None, "PostgreSQL is missing: `make services` installs it"
+        self._binaries = binaries
+        self._ports = {name: free_port() for name in ("postgres", "code", "webserver")}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._instance: dg.DagsterInstance | None = None
+
+    def __enter__(self) -> "Team":
+        self._configure()
+        if os.geteuid() == 0:
+            shutil.chown(self._data, "postgres", "postgres")
+        self._postgres("initdb", "-D", f"{self._data}/data", "-U", "dagster", "--auth=trust", "-E", "UTF8", "--no-sync")
+        self.start("postgres")
+        self._postgres("createdb", "-h", "127.0.0.1", "-p", str(self._ports["postgres"]), "-U", "dagster", "dagster")
+        for name in ("code", "daemon", "webserver"):
+            self.start(name)
+        self._server = Server(self._ports["webserver"], self._home, self._running["webserver"])
+        wait_for(self._healthy, 180, "the team's instance is up")
+        wait_for(lambda: self._partitions(), 120, "the sensor has registered the experiments")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        left = [*self.workers(), *self.phases()]
+        for process in self._running.values():
+            process.kill()
+            process.wait()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._postgres("pg_ctl", "-w", "-D", f"{self._data}/data", "-m", "immediate", "stop")
+        shutil.rmtree(self._data, ignore_errors=True)
+
+    def start(self, name: str) -> None:
+        """Start a component that is not running."""
+        python, ports = sys.executable, self._ports
+        if name == "postgres":
+            self._start_postgres()
+            return
+        commands = {
+            "code": ["api", "grpc", "--host", "127.0.0.1", "--port", str(ports["code"]), "-m", "pipelines.definitions"],
+            "daemon": [],
+            "webserver": ["-h", "127.0.0.1", "-p", str(ports["webserver"]), "-w", f"{self._home}/workspace.yaml"],
+        }
+        programs = {
+            "code": [python, "-m", "dagster"],
+            "daemon": [python, "-m", "dagster._daemon", "run", "-w", f"{self._home}/workspace.yaml"],
+            "webserver": [python, "-m", "dagster_webserver"],
+        }
+        with (self._home / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [*programs[name], *commands[name]],
+                cwd=REPOSITORY,
+                env={
+                    **self._scene.environment,
+                    "DAGSTER_HOME": str(self._home),
+                    "DAGSTER_POSTGRES_PASSWORD": "trusted",
+                },
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """The processes of a component."""
+        if name == "postgres":
+            pid = int((self._data / "data" / "postmaster.pid").read_text().split()[0])
+        else:
+            pid = self._running[name].pid
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+
+    def workers(self) -> list[psutil.Process]:
+        """Run workers: the code location starts one per run."""
+        return _with("spawn_main", psutil.Process(self._running["code"].pid).children(recursive=False))
+
+    def phases(self) -> list[psutil.Process]:
+        """Whatever phases have started and left, wherever it hangs in the process tree now."""
+        return _with("mlpo_core", processes_of(self._scene.store.root))
+
+    def launch(self, asset: str, partition: str) -> str:
+        """Materialize an asset as the UI does; returns the run id. A component may be on its way up."""
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                return self._server.launch(asset, partition)
+            except (OSError, AssertionError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
+    def status(self, run_id: str) -> str:
+        """A run's status; `UNKNOWN` while the database is away."""
+        return self._read(lambda instance: _status(instance, run_id), "UNKNOWN")
+
+    def slots(self) -> int:
+        """Pool slots taken or waited for; 1 while the database is away."""
+        return self._read(slots_held, 1)
+
+    def messages(self, run_id: str) -> str:
+        """What a run said."""
+        return self._read(lambda instance: "\n".join(e.user_message for e in instance.all_logs(run_id)), "")
+
+    def _read(self, question: Any, otherwise: Any) -> Any:
+        try:
+            if self._instance is None:
+                self._instance = dg.DagsterInstance.from_config(str(self._home))
+            return question(self._instance)
+        except Exception:  # whatever the driver raises when its server is killed
+            self._instance = None
+            return otherwise
+
+    def _healthy(self) -> bool:
+        try:
+            return bool(self._server.ask(GRAPH)["assetNodes"])
+        except OSError:
+            return False
+
+    def _partitions(self) -> bool:
+        return self._read(lambda instance: instance.has_dynamic_partition("experiment", "faults"), False)
+
+    def _configure(self) -> None:
+        settings = yaml.safe_load((REPOSITORY / "infra" / "compose" / "dagster.yaml").read_text())
+        settings["storage"]["postgres"]["postgres_db"].update(hostname="127.0.0.1", port=self._ports["postgres"])
+        settings["local_artifact_storage"] = {
+            "module": "dagster.core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(self._home)},
+        }
+        (self._home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+        location = {"host": "127.0.0.1", "port": self._ports["code"], "location_name": "mlpo"}
+        (self._home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}))
+        os.environ["DAGSTER_POSTGRES_PASSWORD"] = "trusted"
+
+    def _start_postgres(self) -> None:
+        options = f"-p {self._ports['postgres']} -c listen_addresses=127.0.0.1"
+        options += f" -c unix_socket_directories={self._data} -c fsync=off"
+        command = ("pg_ctl", "-w", "-D", f"{self._data}/data", "-o", options, "-l", f"{self._data}/log", "start")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self._postgres(*command)
+                return
+            except subprocess.CalledProcessError:  # children of the killed server may still be letting go
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def _postgres(self, program: str, *arguments: str) -> None:
+        # The server refuses to run as root.
+        user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        command = [*user, str(self._binaries / program), *arguments]
+        subprocess.run(command, check=True, cwd=self._data, stdout=subprocess.DEVNULL)
+
+
+def _status(instance: dg.DagsterInstance, run_id: str) -> str:
+    run = instance.get_run_by_id(run_id)
+    return run.status.value if run else "UNKNOWN"
+
+
+def _with(word: str, processes: list[psutil.Process]) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.status() != psutil.STATUS_ZOMBIE and any(word in part for part in process.cmdline()):
+                found.append(process)
+    return found

@@ -1,0 +1,51 @@
+"""Six kills of the campaign, one of each kind and stage that a minute can show. The rest: `make faults`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import campaign, ledger
+from tests.faults.kill_phase import kill_phase
+from tests.faults.kill_service import kill_service
+from tests.faults.ledger import Kill
+from tests.faults.scene import Scene
+from tests.faults.team import Team
+from tests.faults.verify import Damage
+
+pytestmark = pytest.mark.slow
+
+STAGES = ["tasks", "base_models", "agent_proposals", "hard_tasks"]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    return Scene(tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture(scope="module")
+def instance(scene: Scene) -> Iterator:
+    with campaign.instance_in(scene.folder) as instance:
+        scene.build(instance, STAGES)
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def team(scene: Scene, instance, postgres_programs) -> Iterator[Team]:
+    with Team(scene) as team:
+        yield team
+
+
+@pytest.mark.parametrize(("stage", "seed"), [("agent_proposals", 20), ("agent_proposals", 21), ("hard_tasks", 22)])
+def test_a_killed_phase_is_made_good(scene: Scene, instance, stage: str, seed: int) -> None:
+    expect_no_damage(kill_phase(scene, instance, stage, seed))
+
+
+@pytest.mark.parametrize("component", ["worker", "daemon", "postgres"])
+def test_a_killed_component_is_made_good(scene: Scene, team: Team, component: str) -> None:
+    expect_no_damage(kill_service(scene, team, component, "hard_tasks", 1))
+
+
+def expect_no_damage(kill: Kill) -> None:
+    print(ledger.line(kill))
+    assert kill.killed, kill
+    assert kill.damage == Damage()
