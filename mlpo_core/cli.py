@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from mlpo_core.config import Experiment, load
@@ -76,8 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     versions.add_argument("--root", help="where data live")
     versions.set_defaults(command=_versions)
 
-    prune = commands.add_parser("prune", help="delete versions that nothing refers to")
+    prune = commands.add_parser("prune", help="delete versions that nothing refers to, and what killed runs left")
     prune.add_argument("--root", help="where data live")
+    prune.add_argument(
+        "--hours", type=float, metavar="N", help="what killed runs left counts after N untouched hours (default: 24)"
+    )
     prune.add_argument("--yes", action="store_true", help="delete; without it, only say what would go")
     prune.set_defaults(command=_prune)
 
@@ -155,7 +159,7 @@ def _versions(options: argparse.Namespace) -> None:
     from mlpo_core.store import Store
 
     for entry in versions(Store(options.root)):
-        state = entry.created or "unfinished"
+        state = entry.created or (f"damaged: {entry.damage}" if entry.damage else "unfinished")
         users = ", ".join(entry.used_by) or "-"
         print(f"{entry.asset:22} {entry.key}  {entry.rows:>9,} rows {entry.bytes / 1e6:>9.2f} MB  {state:25} {users}")
 
@@ -163,16 +167,24 @@ def _versions(options: argparse.Namespace) -> None:
 def _prune(options: argparse.Namespace) -> None:
     from mlpo_core.catalog import prunable, prune, versions
     from mlpo_core.store import Store
+    from mlpo_core.sweep import ABANDONED_AFTER, leftovers, sweep
 
     store = Store(options.root)
     unused = prunable(versions(store))
+    age = ABANDONED_AFTER if options.hours is None else timedelta(hours=options.hours)
+    abandoned = leftovers(store, age)
+    doing = "deleting" if options.yes else "would delete"
     for entry in unused:
-        print(f"{'deleting' if options.yes else 'would delete'} {entry.asset} {entry.key} {entry.bytes / 1e6:.2f} MB")
+        print(f"{doing} {entry.asset} {entry.key} {entry.bytes / 1e6:.2f} MB")
+    for leftover in abandoned:
+        where = leftover.folder.path(leftover.name)
+        print(f"{doing} {leftover.what} {where} {leftover.bytes / 1e6:.2f} MB, last touched {leftover.touched:%F %R}")
     if options.yes:
         prune(store, unused)
-    print(
-        f"{len(unused)} versions, {sum(e.bytes for e in unused) / 1e6:.2f} MB" + ("" if options.yes else "; add --yes")
-    )
+        sweep(abandoned)
+    size = sum(e.bytes for e in unused) + sum(e.bytes for e in abandoned)
+    counted = f"{len(unused)} versions and {len(abandoned)} leftovers, {size / 1e6:.2f} MB"
+    print(counted + ("" if options.yes else "; add --yes"))
 
 
 def _trace(options: argparse.Namespace) -> None:
