@@ -48,6 +48,11 @@ def test_zero_as_lower_bound_keeps_the_hopeless(tmp_path):
     assert filtered(tmp_path, proposals({0: (4, 0)})).table()["reason"].to_pylist() == ["kept"]
 
 
+def test_no_upper_bound_keeps_the_easy(tmp_path):
+    dataset = filtered(tmp_path, proposals({0: (4, 4), 1: (4, 1)}), max_correct_rate=None)
+    assert dataset.table()["reason"].to_pylist() == ["kept", "kept"]
+
+
 def test_proposals_that_failed_for_lack_of_an_engine_count_neither_way(tmp_path):
     rows = proposals({0: (8, 4), 1: (2, 0), 2: (4, 0)})
     for row in rows[4:10]:  # the wrong ones of task 0, all of task 1
