@@ -60,6 +60,7 @@ def load(model: str, revision: str | None, leader: Leader, lora_rank: int) -> Lo
         dtype=torch.bfloat16 if frozen_half else torch.float32,
         # transformers' sdpa leaves soft-capping out (Gemma-2), which would train another model than the one that runs
         attn_implementation="eager" if soft_capped else "sdpa",
+        use_safetensors=True,
         **options,
     )
     if tokenizer.pad_token is None:
