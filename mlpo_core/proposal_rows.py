@@ -10,15 +10,16 @@ from mlpo_core.grading import Grader
 from mlpo_core.streaming import sums
 from mlpo_core.types import Task
 
-_SUMMED = ("correct", "truncated", "empty", "prompt_tokens", "completion_tokens", "amortised_s")
+_SUMMED = ("correct", "truncated", "failed", "empty", "prompt_tokens", "completion_tokens", "amortised_s")
 
 
 class Draft(NamedTuple):
-    """A proposal before it is graded: the task, the response (None: not yet there), and its other columns."""
+    """A proposal before it is graded: the task, the response (None: not yet there), its other columns, what failed."""
 
     task: Task
     response: str | None
     row: dict[str, Any]
+    error: str | None = None
 
 
 def graded(drafts: Sequence[Draft], grader: Grader) -> list[dict[str, Any]]:
@@ -62,6 +63,7 @@ def _measures(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns["amortised_s"] = batch["amortised_s"]
     reason = batch["finish_reason"]
     columns["truncated"] = pc.if_else(pc.equal(reason, "unknown"), None, pc.equal(reason, "length"))
+    columns["failed"] = pc.equal(reason, "error")
     columns["empty"] = pc.is_null(batch["extracted"])
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
@@ -75,6 +77,7 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "proposals": total["n"],
         "accuracy": _share(total, "correct"),
         "truncated_share": _share(total, "truncated") if measured["truncated"] else None,
+        "failed": total["failed"],
         "no_answer_share": _share(total, "empty"),
         "prompt_tokens": total["prompt_tokens"] if measured["prompt_tokens"] else None,
         "completion_tokens": total["completion_tokens"] if measured["completion_tokens"] else None,

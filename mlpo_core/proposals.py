@@ -3,16 +3,20 @@
 The plan is a pure function of tasks and settings: an agent's tasks, longest question first (so that too long a prompt
 or too little memory shows at once), the samples of one task next to each other (an engine may prefill them once). Every
 model is started once, also when several agents share it, and not at all when its shards are there. Grading and writing
-a shard overlap with generating the next.
+a shard overlap with generating the next. With `launcher: ray` the shards that are missing are made by engines all over
+the cluster (`mlpo_core.launching.ray_generation`), each by the same functions.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mlpo_core.base_models import Located, locate
 from mlpo_core.config import RECORDED, Agent
-from mlpo_core.engines import Sampling, open_engine
+from mlpo_core.engines import Engine, Sampling, open_engine
+from mlpo_core.engines.tolerant import generate
 from mlpo_core.grading import Grader
 from mlpo_core.progress import log, track
 from mlpo_core.prompts import agent_prompt, question
@@ -21,6 +25,9 @@ from mlpo_core.recorded_proposals import recorded_drafts
 from mlpo_core.run import Context
 from mlpo_core.tasks import read_tasks
 from mlpo_core.types import Request, Split, Task, stable_id, stable_seed
+
+ERRORS = "errors"
+"""Folder in a proposal version: by part, `proposal_id` and error of the rows whose `finish_reason` is `error`."""
 
 
 class Member(NamedTuple):
@@ -75,20 +82,73 @@ def plan(members: Sequence[Member], tasks: int, samples: int, shard_size: int) -
     return shards
 
 
+@dataclass(frozen=True)
+class Workload:
+    """What is to be sampled: a pure function of the stage's inputs and settings, the same wherever it is worked on.
+
+    Attributes:
+        ctx: The stage.
+        tasks: The tasks, longest question first.
+        samples: Answers of every agent to each.
+        models: The shards by model.
+    """
+
+    ctx: Context
+    tasks: list[Task]
+    samples: int
+    models: list[list[Shard]]
+
+    def open_engine(self, member: Member) -> Engine:
+        """The engine that answers for an agent."""
+        return open_engine(
+            self.ctx.experiment.engine,
+            member.located.model,
+            revision=member.located.revision,
+            trust_remote_code=member.agent.trust_remote_code,
+        )
+
+    def sample(self, shard: Shard, engine: Engine) -> list[Draft]:
+        """The shard's responses. What failed has no text, and its error beside it."""
+        work = list(_work(self.ctx, self.tasks, self.samples, shard))
+        requests = [Request(agent_prompt(d.task, shard.member.agent), d.row["seed"]) for d in work]
+        generations, errors = generate(engine, requests, shard.member.sampling)
+        return [
+            Draft(draft.task, made.text, {**draft.row, **_measured(made._asdict())}, errors.get(position))
+            for position, (draft, made) in enumerate(zip(work, generations, strict=True))
+        ]
+
+    def finish(self, shard: Shard, drafts: Sequence[Draft], grader: Grader) -> None:
+        """Grade and write a shard, the errors of rows that failed first."""
+        if failed := [{"proposal_id": d.row["proposal_id"], "error": d.error} for d in drafts if d.error]:
+            log(f"{self.ctx.writer.asset}: {len(failed)} responses failed, the first with {failed[0]['error']}")
+            self.ctx.writer.put(f"{ERRORS}/part-{shard.part:06d}.json", json.dumps(failed, indent=1).encode())
+        self.ctx.writer.write(shard.part, graded(drafts, grader))
+
+
+def workload(ctx: Context, tasks: Iterable[Task], samples: int) -> Workload:
+    """Everything that has to be sampled for a proposal stage, done or not."""
+    ordered = sorted(tasks, key=lambda task: -len(question(task)))
+    return Workload(
+        ctx, ordered, samples, plan(_members(ctx), len(ordered), samples, ctx.experiment.proposals.shard_size)
+    )
+
+
 def _run(ctx: Context, splits: tuple[Split, ...], setting: str, samples: int) -> dict[str, Any]:
     tasks = read_tasks(ctx.inputs["tasks"], splits)
-    ordered = sorted(tasks.values(), key=lambda task: -len(question(task)))
-    models = plan(_members(ctx), len(tasks), samples, ctx.experiment.proposals.shard_size)
-    parts = sum(map(len, models))
+    work = workload(ctx, tasks.values(), samples)
+    parts = sum(map(len, work.models))
     done = ctx.writer.done()
     if done:
         log(f"{ctx.writer.asset}: going on after {len(done)} finished shards")
+    missing = [rest for shards in work.models if (rest := [s for s in shards if s.part not in done])]
+    if missing and ctx.launcher == "ray":
+        from mlpo_core.launching.ray_generation import make_shards
+
+        make_shards(work, splits, missing)
     # Grading workers are forked before an engine starts threads.
     with Grader() as grader, ThreadPoolExecutor(max_workers=1) as background:
-        for shards in models:
-            missing = [shard for shard in shards if shard.part not in done]
-            if missing:
-                _generate(ctx, ordered, samples, missing, grader, background)
+        for shards in [] if ctx.launcher == "ray" else missing:
+            _generate(work, shards, grader, background)
         for drafts in recorded_drafts(ctx, tasks, samples, setting):
             if parts not in done:
                 ctx.writer.write(parts, graded(drafts, grader))
@@ -110,35 +170,18 @@ def _members(ctx: Context) -> list[Member]:
     return members
 
 
-def _generate(
-    ctx: Context, tasks: Sequence[Task], samples: int, shards: Sequence[Shard], grader: Grader, background: Executor
-) -> None:
+def _generate(work: Workload, shards: Sequence[Shard], grader: Grader, background: Executor) -> None:
     """Make the shards of one model. At most one finished shard waits for its grading."""
-    member = shards[0].member
+    asset, member = work.ctx.writer.asset, shards[0].member
     pending: Future[None] | None = None
-    with open_engine(
-        ctx.experiment.engine,
-        member.located.model,
-        revision=member.located.revision,
-        trust_remote_code=member.agent.trust_remote_code,
-    ) as engine:
-        for shard in track(shards, f"{ctx.writer.asset}: {member.agent.model}", len(shards), "shard"):
-            work = list(_work(ctx, tasks, samples, shard))
-            requests = [Request(agent_prompt(d.task, shard.member.agent), d.row["seed"]) for d in work]
-            generations = engine.generate(requests, shard.member.sampling)
-            drafts = [
-                Draft(draft.task, generation.text, {**draft.row, **_measured(generation._asdict())})
-                for draft, generation in zip(work, generations, strict=True)
-            ]
+    with work.open_engine(member) as engine:
+        for shard in track(shards, f"{asset}: {member.agent.model}", len(shards), "shard"):
+            drafts = work.sample(shard, engine)
             if pending:
                 pending.result()
-            pending = background.submit(_finish, ctx, shard.part, drafts, grader)
+            pending = background.submit(work.finish, shard, drafts, grader)
     if pending:
         pending.result()
-
-
-def _finish(ctx: Context, part: int, drafts: Sequence[Draft], grader: Grader) -> None:
-    ctx.writer.write(part, graded(drafts, grader))
 
 
 def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> Iterator[Draft]:

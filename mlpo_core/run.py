@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,6 +47,7 @@ class Context:
         writer: Where it writes its parts and files.
         store: The root, for stages that read more than their inputs.
         partition: Name of the experiment's partition.
+        launcher: Where the work is done; says nothing about what comes of it.
     """
 
     experiment: Experiment
@@ -54,6 +55,7 @@ class Context:
     writer: Writer
     store: Store
     partition: str
+    launcher: Literal["local", "torchrun", "ray"] = "local"
 
 
 class Outcome(BaseModel):
@@ -118,7 +120,20 @@ def run(spec: Spec) -> Outcome:
         if "RANK" in os.environ:
             return _make(spec, writer)
         with writer.exclusive():
-            return lookup(spec) or _make(spec, writer)
+            return lookup(spec) or _launch(spec, writer)
+
+
+def _launch(spec: Spec, writer: Writer) -> Outcome:
+    """Make a version here, or in several processes where stage and launcher say so."""
+    if spec.experiment.launcher == "local" or not STAGES[spec.asset].distributed:
+        return _make(spec, writer)
+    from mlpo_core.launching import train
+
+    train(spec)
+    outcome = lookup(spec)
+    if outcome is None:
+        raise RuntimeError(f"{spec.asset}: the training processes ended well, but left no version")
+    return outcome.model_copy(update={"reused": False})
 
 
 def _make(spec: Spec, writer: Writer) -> Outcome:
@@ -128,11 +143,12 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
     version_key = writer.key
     store.set_damaged_aside(spec.asset, version_key)
     context = Context(
-        experiment=restrict(spec.experiment, stage.sections),
+        experiment=restrict(spec.experiment, stage.reads(spec.experiment)),
         inputs={name: Dataset(ref) for name, ref in spec.inputs.items() if ref},
         writer=writer,
         store=store,
         partition=spec.partition,
+        launcher=spec.experiment.launcher,
     )
     log(f"{spec.asset}: making version {version_key}")
     module, _, name = stage.function.partition(":")
@@ -142,6 +158,8 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
         if known := explain_full_disk(error, writer.scratch()):
             raise known from error
         raise
+    if os.environ.get("RANK", "0") != "0":
+        return Outcome(ref=None, reused=False)  # the first process finishes the version
     manifest = context.writer.commit(source, stats)
     ref = VersionRef(
         asset=spec.asset,

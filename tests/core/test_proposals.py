@@ -149,7 +149,7 @@ def test_grading_overlaps_generation(monkeypatch, tmp_path):
     import threading
 
     second_started = threading.Event()
-    finish = proposals._finish
+    finish = proposals.Workload.finish
     seen: list[int] = []
 
     def write(request):
@@ -162,7 +162,7 @@ def test_grading_overlaps_generation(monkeypatch, tmp_path):
         assert second_started.wait(20), "grading of the first shard holds the second one up"
         finish(*args)
 
-    monkeypatch.setattr(proposals, "_finish", slow)
+    monkeypatch.setattr(proposals.Workload, "finish", slow)
     ctx = prepare(monkeypatch, tmp_path, Engines(write), proposals=SMALL)
     proposals.run_training(ctx)
     assert len(ctx.writer.done()) == 9
@@ -172,7 +172,7 @@ def test_a_failure_while_grading_is_not_lost(monkeypatch, tmp_path):
     def fail(*_):
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(proposals, "_finish", fail)
+    monkeypatch.setattr(proposals.Workload, "finish", fail)
     ctx = prepare(monkeypatch, tmp_path, Engines(), proposals={**SMALL, "shard_size": 1000})
     with pytest.raises(RuntimeError, match="disk full"):
         proposals.run_training(ctx)
@@ -202,6 +202,26 @@ def test_hostile_and_empty_text_is_stored_and_graded_wrong(monkeypatch, tmp_path
     rows = list(chain.commit(ctx, proposals.run_training(ctx)).rows())
     assert {r["response"] for r in rows} == {"?\x00", ""}
     assert not any(r["correct"] for r in rows)
+
+
+def test_a_response_that_fails_is_recorded_with_its_error_and_the_others_are_there(monkeypatch, tmp_path):
+    def write(request):
+        if "Say 3." in request.prompt:
+            raise RuntimeError("the engine choked")
+        return Engines()._write(request)
+
+    ctx = prepare(monkeypatch, tmp_path, Engines(write), proposals=SMALL)
+    dataset = chain.commit(ctx, proposals.run_training(ctx))
+    rows = list(dataset.rows())
+    failed = {r["proposal_id"]: r for r in rows if r["finish_reason"] == "error"}
+    assert len(rows) == 84
+    assert {r["task_id"] for r in failed.values()} == {"t00003"} and len(failed) == 12
+    assert all((r["response"], r["correct"]) == ("", False) for r in failed.values())
+    assert all(r["correct"] for r in rows if r["proposal_id"] not in failed)
+    assert dataset.manifest.stats["overall"]["failed"] == 12
+    names = [name for name in dataset.manifest.files if name.startswith(proposals.ERRORS)]
+    recorded = [entry for name in names for entry in json.loads(dataset.read_file(name))]
+    assert {e["proposal_id"]: e["error"] for e in recorded} == dict.fromkeys(failed, "RuntimeError: the engine choked")
 
 
 # Recorded teams
