@@ -125,8 +125,8 @@ class Dataset:
         """Spans the reading of one file: what only damage explains sets this version aside."""
         try:
             yield
-        except (pa.ArrowInvalid, OSError) as error:
-            # Parquet's own complaints are OSErrors without a number; one with a number is the disk's.
+        except (pa.ArrowException, ValueError, OSError) as error:
+            # Parquet's own complaints are of all kinds; among them OSErrors without a number: one with is the disk's.
             if isinstance(error, OSError) and error.errno is not None and not isinstance(error, FileNotFoundError):
                 raise
             raise self._refuse(f"{name}: {error}") from error

@@ -138,7 +138,7 @@ class Writer:
     def _parse(self, name: str, data: bytes) -> pa.Table:
         try:
             return pq.read_table(BytesIO(data), page_checksum_verification=True)
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, ValueError, OSError) as error:
             self._folder.remove(name)
             message = f"{self._folder.path(name)} was damaged before its version was finished ({error})"
             raise BadInput(f"{message}. It was deleted: run the same command again to make it again") from error

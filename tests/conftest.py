@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -110,6 +110,25 @@ def s3_root(s3: s3_server.S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     S3FileSystem.clear_instance_cache()
     yield f"s3://{s3.new_bucket()}/data"
     S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a small disk of its own with mount options: `disk("size=1m")`, `disk("ro")`."""
+    mounted: list[Path] = []
+
+    def mount(options: str) -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
+        if done.returncode:
+            _missing_service("the right to mount a disk", "sudo")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 class TinyRun(NamedTuple):
