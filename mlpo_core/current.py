@@ -27,7 +27,7 @@ def require_current(inputs: Mapping[str, Dataset], experiment: Experiment, store
         if (asset, dataset.ref.key) in seen:
             continue
         seen.add((asset, dataset.ref.key))
-        sections = STAGES[asset].sections
+        sections = STAGES[asset].reads(experiment)
         now = restrict(experiment, sections).model_dump(mode="json", include=set(sections))
         if setting := _difference(dataset.manifest.config["config"], now):
             raise BadInput(

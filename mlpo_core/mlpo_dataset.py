@@ -5,10 +5,10 @@ curves; the filter does not apply to them.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlpo_core import cards
+from mlpo_core import cards, seats
 from mlpo_core.errors import BadInput
 from mlpo_core.leader_prompts import (
     LeaderPrompt,
@@ -53,6 +53,8 @@ def run(ctx: Context) -> dict[str, Any]:
         rows: list[dict[str, Any]] = []
         for task_id in ids:
             rows.extend(_rows(ctx, tasks[task_id], sets.get(task_id, {}), maker))
+        if settings.rounds > 1:  # before the part: a part that is there has its seats
+            seats.write(ctx.writer, part, _seats(rows, tasks, sets))
         ctx.writer.write(part, rows)
     return _describe(ctx, len(work), len(hard))
 
@@ -71,6 +73,15 @@ def _rows(ctx: Context, task: Task, sets: dict[int, list[Proposal]], maker: Prom
             yield _row(task, -1, solo, j)
         else:
             yield _row(task, j, maker.make(task, proposals))
+
+
+def _seats(
+    rows: list[dict[str, Any]], tasks: Mapping[str, Task], sets: Mapping[str, Mapping[int, list[Proposal]]]
+) -> Iterator[dict[str, Any]]:
+    """What later rounds of the team prompts of training start from."""
+    for row in rows:
+        if row["split"] == "train" and row["mode"] == "team":
+            yield seats.entry(row["prompt_id"], tasks[row["task_id"]], sets[row["task_id"]][row["variant"]])
 
 
 def _row(task: Task, variant: int, made: LeaderPrompt, slot: int = 0) -> dict[str, Any]:

@@ -38,6 +38,15 @@ def _nothing(_: Experiment) -> dict[str, str]:
     return {}
 
 
+def _no_section(_: Experiment) -> tuple[str, ...]:
+    return ()
+
+
+def _later_rounds(experiment: Experiment) -> tuple[str, ...]:
+    """What generates the agents' revisions during training."""
+    return ("team", "engine", "proposals", "inference") if experiment.mlpo.rounds > 1 else ()
+
+
 @dataclass(frozen=True)
 class Stage:
     """One asset.
@@ -47,13 +56,14 @@ class Stage:
         group: Stage group in the graph.
         description: What it holds, for the graph.
         inputs: Assets that it reads. One that does not apply to an experiment is passed as None.
-        sections: Top-level config sections that it may read; its key covers exactly these.
+        sections: Top-level config sections that it may read; its key covers exactly these, and those of `also`.
         code_version: Raised by hand when the same inputs and settings would give other rows.
         libraries: Packages whose version belongs to the key.
         function: `module:function`, called with a `mlpo_core.run.Context`, returns the manifest's stats.
         skipped: Why the asset does not apply to an experiment, or None.
         distributed: Whether several processes can make it together (torchrun, Ray Train).
         external: Fingerprints of mutable inputs outside the store (files, hub revisions).
+        also: Further sections that it reads under some settings only, so that others do not enter its key for nothing.
     """
 
     asset: str
@@ -67,6 +77,11 @@ class Stage:
     skipped: Callable[[Experiment], str | None] = _always
     distributed: bool = False
     external: Callable[[Experiment], Mapping[str, str]] = _nothing
+    also: Callable[[Experiment], tuple[str, ...]] = _no_section
+
+    def reads(self, experiment: Experiment) -> tuple[str, ...]:
+        """The config sections that it reads for an experiment."""
+        return (*self.sections, *self.also(experiment))
 
 
 _GENERATION = ("seed", "team", "engine")
@@ -158,6 +173,7 @@ STAGES: Mapping[str, Stage] = {
             libraries=_TRAINING,
             distributed=True,
             skipped=_needs_leader,
+            also=_later_rounds,
         ),
         Stage(
             "grpo_leader",
@@ -226,9 +242,10 @@ STAGES: Mapping[str, Stage] = {
 
 def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef | None]) -> Origin:
     """Everything that a version's key covers."""
-    config = restrict(experiment, stage.sections).model_dump(mode="json", include=set(stage.sections))
+    sections = stage.reads(experiment)
+    config = restrict(experiment, sections).model_dump(mode="json", include=set(sections))
     packages = stage.libraries
-    if "engine" in stage.sections:
+    if "engine" in sections:
         packages += _ENGINE_PACKAGES.get(experiment.engine.kind, ())
     versions = {"code": stage.code_version, **{p: v for p in packages if (v := _installed(p))}}
     return Origin(

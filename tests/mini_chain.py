@@ -42,7 +42,7 @@ def put(
 
 def context(store: Store, asset: str, config: Experiment, inputs: dict[str, Dataset], key: str = "k") -> Context:
     """What `run.run` gives a stage's function."""
-    return Context(restrict(config, STAGES[asset].sections), inputs, store.writer(asset, key), store, "mini")
+    return Context(restrict(config, STAGES[asset].reads(config)), inputs, store.writer(asset, key), store, "mini")
 
 
 def commit(ctx: Context, stats: dict[str, Any]) -> Dataset:

@@ -123,7 +123,7 @@ class Inputs:
         stage = STAGES[asset]
         refs = {name: self.refs.get(name) for name in stage.inputs}
         return Context(
-            experiment=restrict(experiment, stage.sections),
+            experiment=restrict(experiment, stage.reads(experiment)),
             inputs={name: Dataset(ref) for name, ref in refs.items() if ref},
             writer=self.store.writer(asset, key(asset, origin(stage, experiment, refs))),
             store=self.store,
