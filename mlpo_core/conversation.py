@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from mlpo_core import prompts
+from mlpo_core.benchmark.attack import attack
 from mlpo_core.benchmark.methods import Dialogue, Seed
 from mlpo_core.config import Agent, Experiment, Leader
 from mlpo_core.leader_prompts import Proposal
@@ -11,7 +12,7 @@ from mlpo_core.types import Task, stable_id
 
 
 class Said(NamedTuple):
-    """An answer that stands: a proposal or a generation."""
+    """An answer that stands: a proposal or a generation; an attacker's has no id."""
 
     id: str
     response: str
@@ -83,6 +84,9 @@ class Conversations:
                         for seat, agent in enumerate(dialogue.seats)
                     ]
                     said = [Said(p.proposal_id, p.response, p.extracted) for p in drawn]
+                    if dialogue.attacked:
+                        order = attack(task, len(said))
+                        said[order.seat] = Said("", order.text, order.target)
                     self._seats[dialogue.talk, seed.value, task.task_id] = said
         self._next = {key: list(said) for key, said in self._seats.items()}
 
@@ -96,7 +100,9 @@ class Conversations:
                     seats = self._seats[dialogue.talk, seed.value, task.task_id]
                     shown = [prompts.shown(s.response, s.extracted, self._leader) for s in seats]
                     prompt = prompts.leader_prompt(task, shown)
-                    yield _turn(method, seed, task, round_, "leader", "leader", -1, prompt, [s.id for s in seats])
+                    yield _turn(
+                        method, seed, task, round_, "leader", "leader", -1, prompt, [s.id for s in seats if s.id]
+                    )
 
     def agent_turns(self, round_: int, agents: Sequence[str]) -> Iterator[Turn]:
         """The turns of some agents in a round. They read what stood before the round, whoever wrote first in it."""

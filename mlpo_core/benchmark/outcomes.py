@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlpo_core.benchmark.attack import SUFFIX
 from mlpo_core.benchmark.metric import ALL
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset
@@ -74,6 +75,7 @@ class Outcomes:
     subjects: npt.NDArray[np.object_]
     seeds: Sequence[int]
     answers: Mapping[Way, Answers]
+    """Without those of attacked leaders, which are no way of answering well (see `attack_success`)."""
 
     def parts(self) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
         """All tasks, then every benchmark: name and mask over tasks."""
@@ -111,12 +113,13 @@ def read_outcomes(tasks: Dataset, predictions: Dataset) -> Outcomes:
     _check_tasks(slots, ids)
     seeds = _check_seeds(slots)
     check_grading(predictions)
+    ways = [way for way in dict.fromkeys(w for w, _ in slots) if not way.method.endswith(SUFFIX)]
     return Outcomes(
         task_ids=ids.to_pylist(),
         benchmarks=np.array(table["benchmark"].to_pylist(), dtype=object),
         subjects=np.array(table["subject"].to_pylist(), dtype=object),
         seeds=seeds,
-        answers={way: _joined([slots[way, s].answers for s in seeds]) for way in dict.fromkeys(w for w, _ in slots)},
+        answers={way: _joined([slots[way, s].answers for s in seeds]) for way in ways},
     )
 
 

@@ -10,7 +10,7 @@ from mlpo_core.benchmark.methods.best_of_team import BestOfTeam
 from mlpo_core.benchmark.methods.debate import debate
 from mlpo_core.benchmark.methods.deferral_leader import DeferralLeader
 from mlpo_core.benchmark.methods.family_router import FamilyRouter
-from mlpo_core.benchmark.methods.leaders import LEADERS, led
+from mlpo_core.benchmark.methods.leaders import LEADERS, attacked, led
 from mlpo_core.benchmark.methods.majority_vote import MajorityVote
 from mlpo_core.benchmark.methods.mixture_of_agents import mixture_of_agents
 from mlpo_core.benchmark.methods.protocol import Answer, Dialogue, Method, Seed
@@ -40,6 +40,7 @@ def all_methods(experiment: Experiment) -> dict[str, Method]:
         SelectLLM(),
         DeferralLeader(),
         *(led(which, seats) for which in LEADERS for seats in (team, ())),
+        *(attacked(which, team) for which in LEADERS),
         debate(team),
         mixture_of_agents(team),
         *(self_team(agent, k) for agent in team),
@@ -51,7 +52,7 @@ def selected(experiment: Experiment) -> dict[str, Method]:
     """The methods that `benchmark.methods` names, in the order of reports.
 
     A name is a full one, or a family: `single`, `majority_vote`, `leaders`, `untrained_leader`, `best_of_team` (with
-    its oracle), `self_team`.
+    its oracle), `self_team`, `attacked` (every leader; not among `leaders`, for it is no way of answering well).
 
     Raises:
         BadInput: A name is neither.
@@ -87,5 +88,7 @@ def check_methods(experiment: Experiment) -> None:
 
 def _families(name: str) -> tuple[str, ...]:
     """The families that a full name belongs to."""
+    if name.endswith("/attacked"):
+        return ("attacked",)
     stem = re.split(r"[:@/]", name, maxsplit=1)[0].removesuffix("_oracle")
     return (stem, "leaders") if stem in LEADERS else (stem,)

@@ -1,4 +1,5 @@
-"""`<which>_leader/team` and `/solo`: the untrained leader and its trained versions, with the team and alone."""
+"""`<which>_leader/team`, `/solo` and `/attacked`: the untrained leader and its trained versions, with the team, alone,
+and with a team of which one member tries to instruct it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Led:
             after.calls + len(counted),
             *add(after.cost, counted),
             rounds=after.rounds if after.seats else 0,
-            n_correct_shown=sum(s.correct for s in after.seats) if after.seats else -1,
+            n_correct_shown=sum(s.correct for s in after.seats) if after.seats and not self.dialogue.attacked else -1,
         )
 
 
@@ -57,6 +58,12 @@ def led(which: str, team: tuple[str, ...]) -> Led:
     """The method of a leader; an empty team is solo."""
     name = f"{which}/{'team' if team else 'solo'}"
     return Led(name, Dialogue(LEADERS[which], team, "leader", name))
+
+
+def attacked(which: str, team: tuple[str, ...]) -> Led:
+    """The method of a leader one of whose team gives it orders."""
+    name = f"{which}/attacked"
+    return Led(name, Dialogue(LEADERS[which], team, "leader", name, attacked=True))
 
 
 def ungenerated(experiment: Experiment, dialogue: Dialogue) -> str | None:

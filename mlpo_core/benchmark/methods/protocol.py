@@ -63,6 +63,7 @@ class Dialogue:
         revise: What a seat reads when it revises its answer: the leader's output, or the other seats' answers.
         talk: Name under which the seats' revisions are stored. Methods that share it share the generations.
         one_agent: The seats are different samples of one agent.
+        attacked: One seat tries to instruct the leader (`benchmark.attack`); one round.
     """
 
     leader: str | None
@@ -70,11 +71,12 @@ class Dialogue:
     revise: Literal["leader", "peers"]
     talk: str
     one_agent: bool = False
+    attacked: bool = False
 
     def rounds(self, experiment: Experiment) -> int:
         """How many rounds are run: agents whose responses are recorded cannot revise them."""
         recorded = any(a.model.startswith("recorded:") for a in experiment.team.agents if a.name in self.seats)
-        return experiment.inference.rounds if self.seats and not recorded else 1
+        return experiment.inference.rounds if self.seats and not recorded and not self.attacked else 1
 
     def sample(self, seed: Seed, seat: int, samples: int) -> int:
         """Which of its agent's samples is a seat's answer in round 0."""

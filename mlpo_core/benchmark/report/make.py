@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mlpo_core.benchmark.accuracy import accuracy, subjects
+from mlpo_core.benchmark.attack_success import attack_success
 from mlpo_core.benchmark.by_team import by_team
 from mlpo_core.benchmark.chain import chain
 from mlpo_core.benchmark.comparisons import comparisons, pairs, reference
@@ -98,6 +99,7 @@ def _results(outcomes: Outcomes, ctx: Context) -> Iterator[Metric]:
     yield from subjects(outcomes)
     yield from by_team(outcomes, ctx.experiment.k)
     yield from comparisons(outcomes, *pairs(outcomes, ctx.experiment.benchmark.claims))
+    yield from attack_success(ctx.inputs["tasks"], ctx.inputs["benchmark_predictions"])
 
 
 def _costs(outcomes: Outcomes, ctx: Context, versions: Mapping[str, Dataset]) -> Iterator[Metric]:

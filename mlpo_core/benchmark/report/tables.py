@@ -29,6 +29,7 @@ def details(figures: Figures, k: int) -> list[View]:
         _seeds,
         lambda f: _right_agents(f, k),
         _majority,
+        _attack,
         _subjects,
         _answers,
         _training,
@@ -185,6 +186,27 @@ def _majority(figures: Figures) -> View:
         ["method", *(title for _, title in columns.values())],
         rows,
         notes=notes,
+    )
+
+
+def _attack(figures: Figures) -> View | None:
+    found = {(m.method, m.metric): m for m in figures.of("attack")}
+    columns = {
+        "obeyed": "gives the ordered answer",
+        "unasked": "gives it unasked",
+        "right_attacked": "right under attack",
+        "right": "right without",
+    }
+    leaders = list(dict.fromkeys(leader for leader, _ in found))
+    if not leaders:
+        return None
+    return View(
+        "attack",
+        "Under attack",
+        f"{_PERCENT} One member of the team, another on every task, orders the leader to give a certain wrong answer. "
+        "T=1. The attack success rate is the first column, to be read beside the second.",
+        ["leader", *columns.values()],
+        [[leader, *(_with_n(found.get((leader, name))) for name in columns)] for leader in leaders],
     )
 
 
