@@ -57,8 +57,8 @@ def track(items: Iterable[T], label: str, total: int | None = None, unit: str = 
 
 
 def under_pipes() -> bool:
-    """Whether this process was launched by Dagster."""
-    return "DAGSTER_PIPES_CONTEXT" in os.environ
+    """Whether this process talks to Dagster: it was launched by it, and is the first of those that train together."""
+    return "DAGSTER_PIPES_CONTEXT" in os.environ and os.environ.get("RANK", "0") == "0"
 
 
 def _pipes():  # noqa: ANN202 - the type is Dagster Pipes' own

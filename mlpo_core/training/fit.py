@@ -89,6 +89,11 @@ def fit(
         shown: Metrics named in progress lines.
         rows_of_step: Ids of the rows that a 0-based step reads, for errors.
     """
+    if trainer.accelerator.num_processes != process_count():
+        raise RuntimeError(
+            f"{process_count()} processes were started, but {trainer.accelerator.num_processes} train together: they "
+            "did not find each other. `accelerate launch --cpu` does so; use torchrun"
+        )
     for unwanted in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(unwanted)
     for callback in (
@@ -105,9 +110,10 @@ def fit(
         log(f"{ctx.writer.asset}: resuming from {checkpoint.name}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     table = training_log.as_table(trainer.state.log_history)
+    weights = trainer.accelerator.get_state_dict(trainer.model)  # by all processes: FSDP gathers what they hold
     if trainer.accelerator.is_main_process:
         model = trainer.accelerator.unwrap_model(trainer.model)
-        ctx.writer.put_folder(CHECKPOINT, save(model, trainer.processing_class, output.parent / "final"))
+        ctx.writer.put_folder(CHECKPOINT, save(model, trainer.processing_class, output.parent / "final", weights))
         ctx.writer.write(0, table)
     trainer.accelerator.wait_for_everyone()
     return table

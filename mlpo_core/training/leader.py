@@ -98,11 +98,18 @@ def lora(rank: int) -> Any | None:
     return LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
-def save(model: Any, tokenizer: Any, folder: Path) -> Path:
-    """Write safetensors, configuration and tokenizer; adapters are merged into the weights."""
+def save(model: Any, tokenizer: Any, folder: Path, weights: dict[str, torch.Tensor] | None = None) -> Path:
+    """Write safetensors, configuration and tokenizer; adapters are merged into the weights.
+
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        folder: Where to.
+        weights: Its whole state, where the model itself holds a part only.
+    """
     if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    model.save_pretrained(folder, safe_serialization=True)
+        model, weights = model.merge_and_unload(), None
+    model.save_pretrained(folder, safe_serialization=True, state_dict=weights)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -4,6 +4,7 @@ The order of every epoch is drawn before training and the trainer walks it front
 is the step count alone and a resumed run sees the same rows.
 """
 
+import os
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -17,11 +18,16 @@ _BATCH = 1024
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Dataset:
-    """Write rows to an Arrow file and open it without reading it into memory."""
+    """Write rows to an Arrow file and open it without reading it into memory.
+
+    Processes that train together write the same rows: each replaces the file whole, and keeps what it has open.
+    """
     source = iter(rows)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+    beside = path.with_name(f"{path.name}.{os.environ.get('RANK', '0')}")
+    with pa.OSFile(str(beside), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         while chunk := list(islice(source, _BATCH)):
             writer.write_batch(pa.RecordBatch.from_pylist(chunk, schema=schema))
+    os.replace(beside, path)
     return Dataset.from_file(str(path))
 
 
