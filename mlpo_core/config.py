@@ -184,15 +184,23 @@ class RL(Section):
     """Share of prompts without a team."""
     beta: float = Field(default=0.0, ge=0)
     num_iterations: Count = 1
-    rounds: Count = 1
-    """Multi-round training beyond the paper when > 1."""
-    variants: Count | None = None
-    """Proposal sets per task; None is `samples_per_agent`."""
     rollouts: Literal["transformers", "vllm"] = "transformers"
     save_steps: Count = 50
     eval_steps: Count = 50
     eval_prompts: int = Field(default=64, ge=0)
     lora_rank: int = Field(default=0, ge=0)
+
+
+class MLPO(RL):
+    """Training of the leader with its team."""
+
+    variants: Count | None = None
+    """Proposal sets per task; None is `samples_per_agent`."""
+    rounds: Count = 1
+    """Above 1, beyond the paper: a team prompt shows the answers of a round drawn from so many. Those of later rounds
+    are the agents' revisions of what the current leader wrote, generated during training."""
+    refresh_steps: Count = 50
+    """With `rounds` above 1: the agents revise again, given what the leader now writes, every so many steps."""
 
 
 class GRPOBaseline(RL):
@@ -260,7 +268,7 @@ class Experiment(Section):
     proposals: Proposals = Proposals()
     filter: Filter = Filter()
     sft: SFT = SFT()
-    mlpo: RL = RL()
+    mlpo: MLPO = MLPO()
     grpo: GRPOBaseline = GRPOBaseline()
     inference: Inference = Inference()
     benchmark: Benchmark = Benchmark()
@@ -293,6 +301,8 @@ class Experiment(Section):
         if self.engine.kind == "recorded" and generating:
             raise ValueError(f"engine.kind: recorded generates nothing: give {generating} a model {RECORDED}<agent>")
         names = tuple(a.model.removeprefix(RECORDED) for a in self.team.agents if a.model.startswith(RECORDED))
+        if names and self.mlpo.rounds > 1:
+            raise ValueError("mlpo.rounds: recorded agents cannot revise their answers: set it to 1")
         if not self.engine.recorded and (names or any(t.source == "recorded" for t in self.tasks)):
             raise ValueError("engine.recorded must name the folder of recorded tasks and responses")
         tasks = tuple(
