@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlpo_core.digest import file_sha256
 from mlpo_core.errors import BadInput
 from mlpo_core.files import Folder
 from mlpo_core.manifest import MANIFEST, FileInfo, Manifest, VersionRef, inspect
@@ -84,7 +85,7 @@ class Dataset:
         info = self.manifest.files.get(name)
         if info is None:
             raise BadInput(f"{self._folder.path(name)}: not there")
-        data = self._folder.read(name)
+        data = self._folder.read(self.manifest.stored_name(name))
         if data is None or hashlib.sha256(data).hexdigest() != info.sha256:
             raise self._refuse(f"{name} is not what {MANIFEST} says")
         return data
@@ -92,8 +93,9 @@ class Dataset:
     def local_folder(self, name: str) -> Path:
         """A local path of a folder in this version (a checkpoint): verified, and downloaded once if it is remote."""
         files = {f.removeprefix(f"{name}/"): i for f, i in self.manifest.files.items() if f.startswith(f"{name}/")}
+        stored = self.manifest.stored_name(name)
         if self._folder.is_local:
-            folder = Path(self._folder.path(name))
+            folder = Path(self._folder.path(stored))
             self._verify(folder, name, files)
             return folder
         target = cache() / "checkpoints" / self.ref.asset / self.ref.digest / name
@@ -104,7 +106,7 @@ class Dataset:
                 for file in files:
                     (beside / file).parent.mkdir(parents=True, exist_ok=True)
                     with self._undamaged(f"{name}/{file}"):
-                        self._folder.download(f"{name}/{file}", beside / file)
+                        self._folder.download(f"{stored}/{file}", beside / file)
                 self._verify(beside, name, files)
                 try:
                     os.rename(beside, target)
@@ -117,7 +119,7 @@ class Dataset:
     def _verify(self, folder: Path, name: str, files: dict[str, FileInfo]) -> None:
         for file, info in files.items():
             with self._undamaged(f"{name}/{file}"):
-                if _sha256(folder / file) != info.sha256:
+                if file_sha256(folder / file) != info.sha256:
                     raise self._refuse(f"{name}/{file} is not what {MANIFEST} says")
 
     @contextmanager
@@ -137,8 +139,3 @@ class Dataset:
         return BadInput(
             f"{self.ref.url} is damaged: {damage}. It was moved to {where}: materialize {self.ref.asset} again"
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,12 @@ def combine_digests(digests: Iterable[str]) -> str:
     for digest in digests:
         sha.update(digest.encode())
     return sha.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a local file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _type_name(kind: Any) -> str:

@@ -47,6 +47,8 @@ class Manifest(BaseModel):
     rows: int
     parts: list[PartInfo]
     files: dict[str, FileInfo]
+    folders: dict[str, str] = {}
+    """Under which name each folder among the files is stored: of writers that race, each has its own."""
     inputs: dict[str, str | None]
     """Content digest by input asset."""
     input_keys: dict[str, str | None]
@@ -56,6 +58,13 @@ class Manifest(BaseModel):
     stats: dict[str, Any]
     created: str
     seconds: float
+
+    def stored_name(self, name: str) -> str:
+        """Where a file or folder of this version is, relative to it."""
+        for folder, stored in self.folders.items():
+            if name == folder or name.startswith(f"{folder}/"):
+                return stored + name.removeprefix(folder)
+        return name
 
 
 class Origin(NamedTuple):
@@ -106,7 +115,7 @@ def _contradiction(manifest: Manifest) -> str | None:
 def _missing(manifest: Manifest, folder: Folder) -> str | None:
     stored = folder.stored()
     declared = {part.name: part.bytes for part in manifest.parts}
-    declared |= {name: info.bytes for name, info in manifest.files.items()}
+    declared |= {manifest.stored_name(name): info.bytes for name, info in manifest.files.items()}
     for name, size in declared.items():
         if name not in stored:
             return f"{name} is missing"

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from mlpo_core.files import TEMPORARY, Folder, Upload
-from mlpo_core.manifest import MANIFEST
+from mlpo_core import checks
+from mlpo_core.files import Folder, Upload
+from mlpo_core.manifest import MANIFEST, inspect
 from mlpo_core.quarantine import QUARANTINE
 from mlpo_core.scratch import PARTIAL, cache
 from mlpo_core.stages import STAGES
@@ -43,7 +44,7 @@ def leftovers(store: Store, older_than: timedelta = ABANDONED_AFTER) -> list[Lef
             elif folder.read(MANIFEST) is None:
                 found += _whole("unfinished version", folder)
             else:
-                found += _halves(folder)
+                found += _strays(folder)
         for key in store.folder.join(QUARANTINE, asset).folders():
             found += _whole("damaged version", store.folder.join(QUARANTINE, asset, key))
         if not store.folder.is_local:
@@ -76,11 +77,14 @@ def _whole(what: str, folder: Folder) -> list[Leftover]:
     return [Leftover(what, folder, "", None, sum(file.bytes for file in stored), touched)]
 
 
-def _halves(folder: Folder) -> list[Leftover]:
-    if not folder.is_local:
+def _strays(folder: Folder) -> list[Leftover]:
+    """Files in a finished version's folder that are not of it: halves, and folders of writers that came second."""
+    manifest = inspect(folder).manifest
+    if manifest is None:
         return []
+    own = {MANIFEST, checks.FILE, *(p.name for p in manifest.parts), *map(manifest.stored_name, manifest.files)}
     return [
-        Leftover("half of a file", folder, name, None, file.bytes, file.modified)
+        Leftover("file of an interrupted or beaten run", folder, name, None, file.bytes, file.modified)
         for name, file in folder.stored(temporary=True).items()
-        if name.rpartition("/")[2].startswith(TEMPORARY)
+        if name not in own
     ]

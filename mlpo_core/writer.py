@@ -5,6 +5,7 @@ An interrupted writer resumes at the first missing part, and racing writers end 
 
 import fcntl
 import hashlib
+import re
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlpo_core.digest import table_digest
+from mlpo_core.digest import combine_digests, file_sha256, table_digest
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.files import Folder
 from mlpo_core.manifest import MANIFEST, FileInfo, Manifest, Origin, PartInfo, content_digest
 from mlpo_core.progress import log
 from mlpo_core.schemas import SCHEMAS, TRAINING_LOG, VOLATILE
 from mlpo_core.scratch import scratch_folder
+
+_CONTENT = 12
+"""Hexadecimal digits of a folder's content in its stored name."""
 
 
 class Writer:
@@ -35,6 +39,8 @@ class Writer:
         self.schema = SCHEMAS[asset]
         self._started = datetime.now(UTC)
         self._seen: set[str] = set()
+        self._folders: dict[str, str] = {}
+        self._uploaded: dict[str, FileInfo] = {}
 
     @contextmanager
     def exclusive(self) -> Generator[None]:
@@ -79,10 +85,18 @@ class Writer:
             self._folder.replace(name, data)
 
     def put_folder(self, name: str, local: Path) -> None:
-        """Copy a local folder (a checkpoint) into this version, unless another writer has finished it."""
-        for path in sorted(local.rglob("*")):
-            if path.is_file() and not self._finished():
-                self._folder.upload(f"{name}/{path.relative_to(local).as_posix()}", path)
+        """Copy a local folder (a checkpoint) into this version.
+
+        Stored under a name that its content gives, so that writers that race never mix their weights.
+        """
+        files = {path.relative_to(local).as_posix(): path for path in sorted(local.rglob("*")) if path.is_file()}
+        infos = {file: FileInfo(bytes=path.stat().st_size, sha256=file_sha256(path)) for file, path in files.items()}
+        content = combine_digests(f"{file} {info.sha256}" for file, info in infos.items())
+        stored = f"{name}-{content[:_CONTENT]}"
+        for file, path in files.items():
+            self._folder.upload(f"{stored}/{file}", path)
+        self._folders[name] = stored
+        self._uploaded.update({f"{name}/{file}": info for file, info in infos.items()})
 
     def scratch(self) -> Path:
         """A local folder for unfinished work (training checkpoints) that survives a kill; gone after `commit`."""
@@ -97,7 +111,7 @@ class Writer:
             Transient: A part that was written is gone.
         """
         parts: list[PartInfo] = []
-        files: dict[str, FileInfo] = {}
+        files = dict(self._uploaded)
         names = self._folder.names()
         if lost := sorted(self._seen.difference(names)):
             raise Transient(f"{self._folder.url}: {lost[0]} vanished while this version was made")
@@ -108,7 +122,7 @@ class Writer:
                 digest = "" if self.schema is TRAINING_LOG else table_digest(table, VOLATILE)
                 sha = hashlib.sha256(data).hexdigest()
                 parts.append(PartInfo(name=name, rows=table.num_rows, bytes=len(data), sha256=sha, digest=digest))
-            elif name != MANIFEST:
+            elif name != MANIFEST and not self._in_a_folder(name):
                 size, sha = self._hash_file(name)
                 files[name] = FileInfo(bytes=size, sha256=sha)
         now = datetime.now(UTC)
@@ -119,6 +133,7 @@ class Writer:
             rows=sum(p.rows for p in parts),
             parts=parts,
             files=files,
+            folders=self._folders,
             inputs=origin.inputs,
             input_keys=origin.input_keys,
             config=origin.config,
@@ -131,6 +146,10 @@ class Writer:
         shutil.rmtree(self.scratch(), ignore_errors=True)
         stored = self._folder.read(MANIFEST)
         return Manifest.model_validate_json(stored or b"")
+
+    def _in_a_folder(self, name: str) -> bool:
+        """Whether a file is of a folder: this writer's, which it knows, or one that another writer left."""
+        return any(re.match(rf"{re.escape(f)}-[0-9a-f]{{{_CONTENT}}}/", name) for f in self._folders)
 
     def _finished(self) -> bool:
         return self._folder.read(MANIFEST) is not None

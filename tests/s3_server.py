@@ -16,6 +16,7 @@ import pytest
 from tests.support import free_port
 
 ACCESS_KEY, SECRET_KEY = "mlpo-tests", "a-secret-that-is-never-printed"
+BUCKET = "mlpo-tests"
 _PORTS = ("master.port", "volume.port", "filer.port", "s3.port")
 
 
@@ -50,7 +51,7 @@ class S3Server:
             "ip.bind": "127.0.0.1",
             "master.volumeSizeLimitMB": "64",
             "master.telemetry": "false",
-            "volume.max": "30",
+            "volume.max": "60",
             "s3.config": str(self._folder / "s3.json"),
             "s3.port.iceberg": "0",
             "s3.port.lance": "0",
@@ -86,19 +87,17 @@ class S3Server:
         keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
         return get_session().create_client("s3", endpoint_url=self.endpoint, region_name="us-east-1", **keys)
 
-    def new_bucket(self) -> str:
-        """The name of an empty bucket."""
-        name = f"mlpo-{uuid.uuid4().hex[:12]}"
-        self.client().create_bucket(Bucket=name)
-        return name
+    def new_root(self) -> str:
+        """The URL of an empty folder. All are in one bucket: the server keeps disk volumes for every bucket."""
+        return f"s3://{BUCKET}/{uuid.uuid4().hex[:12]}"
 
     def _unready(self) -> str:
         client = self.client()
         try:
-            if not [b for b in client.list_buckets()["Buckets"] if b["Name"] == "ready"]:
-                client.create_bucket(Bucket="ready")
-            client.put_object(Bucket="ready", Key="probe", Body=b"1")
-            client.get_object(Bucket="ready", Key="probe")["Body"].read()
+            if not [b for b in client.list_buckets()["Buckets"] if b["Name"] == BUCKET]:
+                client.create_bucket(Bucket=BUCKET)
+            client.put_object(Bucket=BUCKET, Key="probe", Body=b"1")
+            client.get_object(Bucket=BUCKET, Key="probe")["Body"].read()
         except Exception as error:
             return f"{type(error).__name__}: {error}"
         return ""

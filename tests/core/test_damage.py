@@ -157,7 +157,8 @@ def test_weights_are_verified_before_they_are_loaded(tmp_path: Path) -> None:
         Dataset(ref).read_file("plots/training.png")
     [aside] = (stored.parents[1] / "quarantine" / "mlpo_leader").iterdir()
     aside.rename(stored)
-    (stored / "checkpoint" / "model.safetensors").write_bytes(b"WEIGHTS")
+    [weights] = stored.glob("checkpoint-*/model.safetensors")
+    weights.write_bytes(b"WEIGHTS")
     with pytest.raises(BadInput, match=r"checkpoint/model\.safetensors is not what manifest\.json says"):
         Dataset(ref).local_folder("checkpoint")
     assert store.find("mlpo_leader", "k") is None
