@@ -101,14 +101,14 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_server.S3Server]
 
 @pytest.fixture
 def s3_root(s3: s3_server.S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An `s3://` root in a bucket of the test's own, the environment to reach it, and a cache of its own."""
+    """An `s3://` root of the test's own, the environment to reach it, and a cache of its own."""
     from s3fs import S3FileSystem
 
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     S3FileSystem.clear_instance_cache()
-    yield f"s3://{s3.new_bucket()}/data"
+    yield s3.new_root()
     S3FileSystem.clear_instance_cache()
 
 
