@@ -1,6 +1,7 @@
 """What an experiment claims, tested over the points of its sweep by `mlpo_core.benchmark.claims`."""
 
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -37,3 +38,20 @@ class Claims(Section):
     at: dict[str, str] = Field(default={})
     """The point at which methods are read unless a claim says otherwise: value by remaining axis."""
     tests: tuple[Claim, ...] = Field(min_length=1)
+
+    def check(self, sweep: Mapping[str, Collection[Any]]) -> None:
+        """Refuse claims about points that there are not.
+
+        Raises:
+            ValueError: Names the axis or value.
+        """
+        places = [("at", self.at), *((name, p) for t in self.tests for name, p in (("of", t.of), ("than", t.than)))]
+        for axis in (self.by, self.over, *(axis for _, place in places for axis in place)):
+            if axis not in sweep:
+                raise ValueError(f"{axis!r} is no axis of sweep, which has {', '.join(sweep) or 'none'}")
+        if open_ := [axis for axis in sweep if axis not in (self.by, self.over, *self.at)]:
+            raise ValueError(f"at: lacks a value for {', '.join(open_)}")
+        for name, place in places:
+            for axis, value in place.items():
+                if value not in map(str, sweep[axis]):
+                    raise ValueError(f"{name}: sweep.{axis} has no {value!r}, only {', '.join(map(str, sweep[axis]))}")

@@ -53,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     points.add_argument("--root", help="where data live")
     points.set_defaults(command=_points)
 
+    claims = commands.add_parser("claims", help="test what an experiment claims over the points of its sweep")
+    claims.add_argument("experiment", metavar="NAME", help="name in experiments/")
+    claims.add_argument("--root", help="where data live")
+    claims.set_defaults(command=_claims)
+
     grade = commands.add_parser("grade", help="grade anybody's responses")
     grade.add_argument("--benchmark", required=True, choices=["bbh", "math", "mmlu", "mmlu_pro"])
     grade.add_argument("--responses", required=True, help="Parquet with task_id, response, answer and perhaps choices")
@@ -125,6 +130,13 @@ def _points(options: argparse.Namespace) -> None:
 
     made = make_points(find(options.experiment), Store(options.root), options.only)
     print(f"{options.experiment}: {made} phases run; every point is there")
+
+
+def _claims(options: argparse.Namespace) -> None:
+    from mlpo_core.benchmark.claims import write_claims
+    from mlpo_core.store import Store
+
+    print(write_claims(find(options.experiment), Store(options.root)))
 
 
 def _grade(options: argparse.Namespace) -> None:

@@ -7,13 +7,14 @@ Learning rates, group size, batch sizes and splits are not in the paper's public
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from mlpo_core.claims import Claims
 from mlpo_core.errors import BadInput
+from mlpo_core.overrides import override
 from mlpo_core.section import Count, Name, Section, Share
 
 RECORDED = "recorded:"
@@ -296,6 +297,12 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
+    def _claims_have_points(self) -> Self:
+        if self.claims:
+            self.claims.check(self.sweep)
+        return self
+
+    @model_validator(mode="after")
     def _resolve_recorded(self) -> Self:
         generating = [a.name for a in self.team.agents if not a.model.startswith(RECORDED)]
         if self.engine.kind == "recorded" and generating:
@@ -337,8 +344,8 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
         raise BadInput(f"{path}: not readable as YAML: {error}") from error
     if not isinstance(raw, dict):
         raise BadInput(f"{path}: expected a mapping of sections, got {type(raw).__name__}")
-    for override in overrides:
-        _apply(raw, override)
+    for setting in overrides:
+        override(raw, setting)
     return parse(raw, str(path))
 
 
@@ -373,28 +380,3 @@ def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown key; check its spelling and its section (mlpo_core/config.py lists all)"
     return f"{error['msg']} (got {error['input']!r:.80})"
-
-
-def _apply(raw: dict[str, Any], override: str) -> None:
-    path, separator, value = override.partition("=")
-    if not separator:
-        raise BadInput(f"--set {override}: expected SECTION.KEY=VALUE")
-    *parents, last = path.split(".")
-    node: Any = raw
-    for part in parents:
-        if isinstance(node, list) and part.isdigit() and int(part) < len(cast("list[Any]", node)):
-            node = node[int(part)]
-        elif isinstance(node, dict):
-            node = cast("dict[str, Any]", node).setdefault(part, {})
-        else:
-            raise BadInput(f"--set {override}: {part} is not in this list")
-        if not isinstance(node, dict | list):
-            raise BadInput(f"--set {override}: {part} is not a section")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise BadInput(f"--set {override}: {value!r} is not YAML") from error
-    if isinstance(node, list):
-        node[int(last)] = parsed
-    else:
-        node[last] = parsed

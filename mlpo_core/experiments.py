@@ -39,9 +39,14 @@ def names(path: Path) -> list[str]:
 
 def points(experiment: Experiment) -> list[str]:
     """The names of every point of an experiment's sweep, the last axis fastest; none without a sweep."""
-    values = itertools.product(*(map(_plain, axis) for axis in experiment.sweep.values()))
+    values = itertools.product(*(axis_values(experiment, axis) for axis in experiment.sweep))
     choices = [dict(zip(experiment.sweep, chosen, strict=True)) for chosen in values]
     return [point(experiment, choice) for choice in choices] if experiment.sweep else []
+
+
+def axis_values(experiment: Experiment, axis: str) -> list[str]:
+    """The values of one axis as they stand in names; none when there is no such axis."""
+    return [_plain(value) for value in experiment.sweep.get(axis, ())]
 
 
 def point(experiment: Experiment, choice: Mapping[str, str]) -> str:
@@ -55,7 +60,7 @@ def point(experiment: Experiment, choice: Mapping[str, str]) -> str:
         BadInput: An axis is left out or unknown, or has no such value.
     """
     for axis in dict.fromkeys([*experiment.sweep, *choice]):
-        there = [_plain(value) for value in experiment.sweep.get(axis, ())]
+        there = axis_values(experiment, axis)
         if choice.get(axis) not in there:
             only = ", ".join(there) or "nothing"
             raise BadInput(f"{experiment.name}: sweep.{axis}: there is no {choice.get(axis)!r}, only {only}")
