@@ -120,12 +120,13 @@ def _generation(response: httpx.Response, url: str) -> Generation:
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise BadInput(
-            f"{url}: not an OpenAI chat completion ({type(error).__name__}: {error}): {response.text[:200]!r}. "
+            f"{url}: not an OpenAI chat completion ({type(error).__name__}: {error}): {_message(response)!r}. "
             "Check engine.base_url."
         ) from error
 
 
 def _message(response: httpx.Response) -> str:
+    """What the endpoint says, without the key should it repeat it."""
     text = " ".join(response.text.split())[:300]
     key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
     return text.replace(key, "***") if key else text
