@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
 TORCH := torch==2.13.0
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo test test-fast lint services ui gpu-check bench faults requirements
+.PHONY: help demo claims test test-fast lint services ui gpu-check bench faults simulate requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -19,6 +19,11 @@ demo: $(VENV)/.installed-demo
 ui: $(VENV)/.installed-demo
 	$(PYTHON) -m pipelines.register
 	$(VENV)/bin/dagster dev --host 127.0.0.1 --port 3000
+
+## make claims       make the experiment `tiny-claims` point by point, and test its claims (some hours; resumable)
+claims: $(VENV)/.installed-demo
+	$(PYTHON) -m mlpo_core points tiny-claims
+	$(PYTHON) -m mlpo_core claims tiny-claims
 
 ## make test         set up and run every test, slow ones included
 test: $(VENV)/.installed-test
@@ -49,6 +54,10 @@ bench: $(VENV)/.installed-test
 ## make faults       kill -9 of every part at random moments, over a hundred times; goes on where it stopped
 faults: $(VENV)/.installed-test
 	$(PYTHON) -m tests.faults.campaign --folder .mlpo/faults
+
+## make simulate     a million tasks × 12 proposals through everything but a model: rows/s, memory, and how both grow
+simulate: $(VENV)/.installed-test
+	$(PYTHON) -m tests.simulate
 
 ## make requirements resolve pyproject.toml again into requirements/*.txt
 requirements: $(VENV)/.installed-uv
