@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from mlpo_core.claims import Claims
 from mlpo_core.errors import BadInput
 from mlpo_core.overrides import override
 from mlpo_core.section import Count, Name, Section, Share
 
+_CREDENTIALS = "credentials"
+"""Type of an error whose input must not be repeated."""
 RECORDED = "recorded:"
 """Prefix of the model of an agent whose responses are read instead of generated."""
 
@@ -254,6 +257,15 @@ class EngineConfig(Section):
     """recorded: folder with `<benchmark>_tasks.jsonl` and `<benchmark>_responses.parquet` (or .jsonl).
     `$MLPO_DATA_DIR` is expanded."""
 
+    @field_validator("base_url")
+    @classmethod
+    def _no_credentials(cls, value: str) -> str:
+        if "@" in value:
+            raise PydanticCustomError(
+                _CREDENTIALS, "an address with a user name or password: put the key into OPENAI_API_KEY instead"
+            )
+        return value
+
 
 class Experiment(Section):
     """One experiment: one YAML file, one Dagster partition."""
@@ -379,4 +391,6 @@ def restrict(experiment: Experiment, sections: tuple[str, ...]) -> Experiment:
 def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown key; check its spelling and its section (mlpo_core/config.py lists all)"
+    if error["type"] == _CREDENTIALS:
+        return error["msg"]
     return f"{error['msg']} (got {error['input']!r:.80})"

@@ -84,3 +84,8 @@ def test_a_resolved_experiment_reads_back_equal() -> None:
 @pytest.mark.parametrize("file", sorted(Path("experiments").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_shipped_experiment_is_valid_and_named_after_its_file(file: Path) -> None:
     assert load(file).name == file.stem
+
+
+def test_an_address_with_a_password_is_refused_without_repeating_it() -> None:
+    message = bad(engine={"kind": "openai", "base_url": "https://me:hunter2@host/v1"})
+    assert "engine.base_url" in message and "OPENAI_API_KEY" in message and "hunter2" not in message
