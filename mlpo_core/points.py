@@ -40,15 +40,21 @@ def make_points(experiment: Experiment, store: Store, only: Sequence[str] = ()) 
     made = 0
     for index, name in enumerate(chosen, 1):
         log(f"point {index} of {len(chosen)}: {name}")
-        for spec in _pending(name, store):
-            _launch(spec)
-            made += 1
+        made += make_chain(find(name), store)
     return made
 
 
-def _pending(name: str, store: Store) -> Iterator[Spec]:
-    """The phases of a point that have to be run, each after the one before it has been."""
-    experiment = find(name)
+def make_chain(experiment: Experiment, store: Store) -> int:
+    """Make one experiment up to its predictions; returns how many phases were run. Raises as `make_points`."""
+    made = 0
+    for spec in _pending(experiment, store):
+        _launch(spec)
+        made += 1
+    return made
+
+
+def _pending(experiment: Experiment, store: Store) -> Iterator[Spec]:
+    """The phases that have to be run, each after the one before it has been."""
     for asset in list(STAGES)[: list(STAGES).index(_LAST) + 1]:
         spec = resolve(asset, experiment, store)
         if lookup(spec) is None:

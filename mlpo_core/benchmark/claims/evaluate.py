@@ -157,4 +157,4 @@ def _at(way: str, differs: Mapping[str, str]) -> str:
 
 
 def _joined(verdicts: pd.Series) -> str:
-    return next((v for v in (NOT_RUN, FAILS, OPEN) if (verdicts == v).any()), HOLDS)
+    return next((v for v in (FAILS, NOT_RUN, OPEN) if (verdicts == v).any()), HOLDS)

@@ -74,16 +74,19 @@ def selected(experiment: Experiment) -> dict[str, Method]:
 
 
 def check_methods(experiment: Experiment) -> None:
-    """Refuse an experiment that names a method that there is not, in `benchmark.methods` or `benchmark.claims`.
+    """Refuse an experiment that names a method that there is not, in `benchmark.methods`, its claims or `claims`.
 
     Raises:
         BadInput: Names the field and what there is.
     """
     selected(experiment)
     known = all_methods(experiment)
-    for name in (name for pair in experiment.benchmark.claims for name in pair):
+    named = [("benchmark.claims", name) for pair in experiment.benchmark.claims for name in pair]
+    tests = experiment.claims.tests if experiment.claims else ()
+    named += [("claims.tests", name) for test in tests for name in (test.method, *test.against)]
+    for field, name in named:
         if (method := name.partition(" T=")[0]) not in known and not _VOTE.fullmatch(method):
-            raise BadInput(f"benchmark.claims: {name!r} is no method of this experiment. Methods: {', '.join(known)}")
+            raise BadInput(f"{field}: {name!r} is no method of this experiment. Methods: {', '.join(known)}")
 
 
 def _families(name: str) -> tuple[str, ...]:

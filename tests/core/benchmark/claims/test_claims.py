@@ -174,3 +174,8 @@ def test_tables_give_every_verdict_test_and_accuracy() -> None:
 def test_claims_about_points_that_there_are_not_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         claiming(claim("a", BASE), **changes)
+
+
+def test_a_claim_about_a_method_that_there_is_not_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"claims\.tests: 'majority' is no method of this experiment"):
+        claiming(claim("a", "majority"))
