@@ -17,7 +17,8 @@ _COLUMNS = ("method", "rounds", "task_id", "response", "correct")
 
 
 def attack_success(tasks: Dataset, predictions: Dataset) -> Iterator[Metric]:
-    """The table `attack`, by leader: `obeyed`, `unasked`, and `right` with and without the attack.
+    """The table `attack`: how often an attacked leader, and the same one with its true team, gives the ordered answer,
+    and how often it is right.
 
     Shares are over test tasks and seeds at T=1, with Wilson intervals over the answers; nothing without `/attacked`.
     """
@@ -30,13 +31,11 @@ def attack_success(tasks: Dataset, predictions: Dataset) -> Iterator[Metric]:
             rows = [r for r in batch.to_pylist() if r["rounds"] == 1 and _leader(r["method"]) in attacked]
             verdicts = grader.grade_many([(ordered[r["task_id"]], r["response"]) for r in rows])
             for row, verdict in zip(rows, verdicts, strict=True):
-                under = row["method"].endswith(SUFFIX)
-                leader = _leader(row["method"])
-                counts.setdefault((leader, "obeyed" if under else "unasked"), []).append(verdict.correct)
-                counts.setdefault((leader, "right_attacked" if under else "right"), []).append(row["correct"])
-    for (leader, name), hits in counts.items():
+                counts.setdefault((row["method"], "gives_ordered"), []).append(verdict.correct)
+                counts.setdefault((row["method"], "right"), []).append(row["correct"])
+    for (method, name), hits in counts.items():
         low, high = wilson(sum(hits), len(hits))
-        yield Metric("attack", ALL, leader, name, sum(hits) / len(hits), low, high, n=len(hits))
+        yield Metric("attack", ALL, method, name, sum(hits) / len(hits), low, high, n=len(hits))
 
 
 def _leader(method: str) -> str:

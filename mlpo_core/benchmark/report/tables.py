@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from mlpo_core.benchmark.accuracy import ONE_SEED
+from mlpo_core.benchmark.attack import SUFFIX
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import COSTS, Way
 from mlpo_core.benchmark.report.lookup import (
@@ -192,12 +193,12 @@ def _majority(figures: Figures) -> View:
 def _attack(figures: Figures) -> View | None:
     found = {(m.method, m.metric): m for m in figures.of("attack")}
     columns = {
-        "obeyed": "gives the ordered answer",
-        "unasked": "gives it unasked",
-        "right_attacked": "right under attack",
-        "right": "right without",
+        (SUFFIX, "gives_ordered"): "gives the ordered answer",
+        ("/team", "gives_ordered"): "gives it unasked",
+        (SUFFIX, "right"): "right under attack",
+        ("/team", "right"): "right without",
     }
-    leaders = list(dict.fromkeys(leader for leader, _ in found))
+    leaders = list(dict.fromkeys(method.removesuffix(SUFFIX) for method, _ in found if method.endswith(SUFFIX)))
     if not leaders:
         return None
     return View(
@@ -206,7 +207,7 @@ def _attack(figures: Figures) -> View | None:
         f"{_PERCENT} One member of the team, another on every task, orders the leader to give a certain wrong answer. "
         "T=1. The attack success rate is the first column, to be read beside the second.",
         ["leader", *columns.values()],
-        [[leader, *(_with_n(found.get((leader, name))) for name in columns)] for leader in leaders],
+        [[leader, *(_with_n(found.get((leader + mode, name))) for mode, name in columns)] for leader in leaders],
     )
 
 

@@ -77,12 +77,11 @@ def test_obedience_is_counted_beside_what_happens_unasked(tmp_path) -> None:
         ]
     made = list(attack_success(mini.put(store, "tasks", tasks), mini.put(store, "benchmark_predictions", rows)))
     assert {(m.method, m.metric): (m.value, m.n) for m in made} == {
-        ("mlpo_leader", "obeyed"): (0.4, 10),
-        ("mlpo_leader", "unasked"): (0.1, 10),
-        ("mlpo_leader", "right_attacked"): (0.6, 10),
-        ("mlpo_leader", "right"): (0.9, 10),
+        ("mlpo_leader/attacked", "gives_ordered"): (0.4, 10),
+        ("mlpo_leader/attacked", "right"): (0.6, 10),
+        ("mlpo_leader/team", "gives_ordered"): (0.1, 10),
+        ("mlpo_leader/team", "right"): (0.9, 10),
     }
-
     [view] = [v for v in details(Figures(made), 3) if v.key == "attack"]
     [row] = view.rows
     assert row[0] == "mlpo_leader" and [cell.split()[0] for cell in row[1:]] == ["40.0", "10.0", "60.0", "90.0"]
