@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ from mlpo_core.stages import STAGES
 from tests.faults import ledger
 from tests.faults.kill_phase import kill_phase
 from tests.faults.kill_service import SERVICES, kill_service
+from tests.faults.kill_storage import Storage, kill_storage
 from tests.faults.scene import Scene
 from tests.faults.team import Team
 from tests.support import REPOSITORY
@@ -27,7 +29,7 @@ def plan() -> list[tuple[str, str]]:
     kills = [("phase", stage) for stage in STAGES for _ in range(PER_STAGE)]
     kills += [(service, rng.choice(list(STAGES))) for service in SERVICES for _ in range(PER_SERVICE)]
     rng.shuffle(kills)
-    return kills
+    return kills + [("s3", rng.choice(list(STAGES))) for _ in range(PER_SERVICE)]
 
 
 def instance_in(folder: Path) -> dg.DagsterInstance:
@@ -56,12 +58,14 @@ def main() -> int:
         done = ledger.read(file)
         carried = {k.seed // _ATTEMPTS for k in done if k.killed}
         todo = [(n, *kill) for n, kill in enumerate(plan()) if n not in carried][: options.kills]
-        with Team(scene) as team:
+        with Team(scene) as team, closing(Storage(folder / "s3")) as storage:
             for n, component, stage in todo:
                 tried = sum(k.seed // _ATTEMPTS == n for k in done)
                 for seed in range(n * _ATTEMPTS + tried, (n + 1) * _ATTEMPTS):
                     if component == "phase":
                         kill = kill_phase(scene, instance, stage, seed)
+                    elif component == "s3":
+                        kill = kill_storage(scene, storage, instance, stage, seed)
                     else:
                         kill = kill_service(scene, team, component, stage, seed)
                     ledger.append(file, kill)

@@ -1,4 +1,4 @@
-"""Kill -9 of a phase at a seeded moment of its stage, under Dagster; then the re-run, and what is left of both."""
+"""Kill -9 at a seeded moment of a phase, of it or of what it needs; then the re-run, and what is left of both."""
 
 import os
 import random
@@ -21,11 +21,12 @@ _SCRATCH_FILES = 30
 
 
 class Executioner(threading.Thread):
-    """Waits for the phase to start, then for the moment, and kills the phase."""
+    """Waits for the phase to start, then for the moment, and strikes."""
 
-    def __init__(self, due: Callable[[float], bool]) -> None:
+    def __init__(self, due: Callable[[float], bool], strike: Callable[[psutil.Process], None]) -> None:
         super().__init__(daemon=True)
         self._due = due
+        self._strike = strike
         self._over = threading.Event()
         self.killed = False
 
@@ -39,8 +40,8 @@ class Executioner(threading.Thread):
             elif not phase.is_running() or phase.status() == psutil.STATUS_ZOMBIE:
                 return
             elif self._due(time.monotonic() - started):
-                os.kill(phase.pid, signal.SIGKILL)
                 self.killed = True
+                self._strike(phase)
                 return
 
     def stop(self) -> bool:
@@ -53,7 +54,7 @@ class Executioner(threading.Thread):
 def moment(scene: Scene, stage: str, rng: random.Random) -> tuple[str, Callable[[float], bool]]:
     """When to kill: after some seconds, or shortly after the n-th file appears; its description and the test."""
     golden = scene.golden[stage]
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 or not scene.store.folder.is_local:
         seconds = rng.uniform(0, 0.9 * scene.seconds(stage))
         return f"after {seconds:.2f} s", lambda elapsed: elapsed >= seconds
     names = scene.golden_store.folder.join(stage, golden.key).names()
@@ -72,11 +73,23 @@ def moment(scene: Scene, stage: str, rng: random.Random) -> tuple[str, Callable[
 
 def kill_phase(scene: Scene, instance: dg.DagsterInstance, stage: str, seed: int) -> Kill:
     """One kill of the phase that makes `stage`."""
+    return disturb(scene, instance, stage, seed, "phase", lambda phase: os.kill(phase.pid, signal.SIGKILL))
+
+
+def disturb(
+    scene: Scene,
+    instance: dg.DagsterInstance,
+    stage: str,
+    seed: int,
+    component: str,
+    strike: Callable[[psutil.Process], None],
+) -> Kill:
+    """Make `stage`, strike at the seeded moment of its phase, and make it again."""
     began = time.monotonic()
     scene.set(stage)
     golden = scene.golden[stage]
     text, due = moment(scene, stage, random.Random(seed))
-    executioner = Executioner(due)
+    executioner = Executioner(due, strike)
     executioner.start()
     first = materialize(instance, scene.store.root, [stage])
     killed = executioner.stop()
@@ -96,7 +109,7 @@ def kill_phase(scene: Scene, instance: dg.DagsterInstance, stage: str, seed: int
     )
     if not again.success:
         damage = damage._replace(not_recovered="the re-run failed")
-    return Kill(seed, "phase", stage, text, killed, len(before), first.success, damage, time.monotonic() - began)
+    return Kill(seed, component, stage, text, killed, len(before), first.success, damage, time.monotonic() - began)
 
 
 def _phase(parent: int) -> psutil.Process | None:

@@ -18,12 +18,12 @@ PARTITION = "faults"
 
 
 class Scene:
-    """An undisturbed chain in `<folder>/golden`, and `<folder>/root`, where stages are killed."""
+    """An undisturbed chain in `<folder>/golden`, and a root, `<folder>/root` or remote, where stages are killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: str | None = None) -> None:
         self.folder = folder
         self.golden_store = Store(str(folder / "golden"))
-        self.store = Store(str(folder / "root"))
+        self.store = Store(root or str(folder / "root"))
         self.golden: dict[str, VersionRef] = {}
 
     def seconds(self, stage: str) -> float:
@@ -44,16 +44,23 @@ class Scene:
 
     def set(self, stage: str) -> None:
         """Empty the store but for what comes before `stage`."""
-        shutil.rmtree(self.folder / "root", ignore_errors=True)
+        self.store.folder.remove()
         for upstream in STAGES:
             if upstream == stage:
                 return
             if ref := self.golden.get(upstream):
-                source = self.folder / "golden" / upstream / ref.key
-                shutil.copytree(source, self.folder / "root" / upstream / ref.key, copy_function=os.link)
+                self._copy(upstream, ref.key)
                 copy = self.store.find(upstream, ref.key)
                 assert copy is not None
                 self.store.point(PARTITION, copy)
+
+    def _copy(self, asset: str, key: str) -> None:
+        source, target = (s.folder.join(asset, key) for s in (self.golden_store, self.store))
+        if target.is_local:
+            shutil.copytree(source.path(), target.path(), copy_function=os.link)
+            return
+        for name in source.names():
+            target.upload(name, Path(source.path(name)))
 
 
 def materialize(instance: dg.DagsterInstance, root: str, stages: list[str]) -> dg.ExecuteInProcessResult:

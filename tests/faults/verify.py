@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from mlpo_core.files import Folder
 from mlpo_core.schemas import VOLATILE
 from mlpo_core.store import MANIFEST, Dataset, Store, VersionRef
 
@@ -35,7 +34,7 @@ def finished(store: Store, golden: VersionRef) -> dict[str, Any]:
     """What an interrupted phase had finished: parts (with a mark that changes when one is made again), models, and the
     last checkpoint of a training."""
     folder = store.folder.join(golden.asset, golden.key)
-    found: dict[str, Any] = {n: _mark(folder, n) for n in folder.names() if n.startswith("part-")}
+    found: dict[str, Any] = {n: s.modified for n, s in folder.stored().items() if n.startswith("part-")}
     if folder.is_local:
         scratch = Path(folder.path()).parent / f"{golden.key}.partial"
         found.update({f"model {card.parent.name}": None for card in scratch.glob("*/pretraining.json")})
@@ -107,8 +106,3 @@ def _rows(ref: VersionRef) -> Counter[str]:
     return Counter(
         json.dumps({k: v for k, v in row.items() if k not in timed}, sort_keys=True) for row in Dataset(ref).rows()
     )
-
-
-def _mark(folder: Folder, name: str) -> Any:
-    info = folder.filesystem.info(folder.path(name))
-    return [str(info[k]) for k in ("ino", "mtime", "ETag", "LastModified") if k in info]
