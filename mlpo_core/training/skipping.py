@@ -17,7 +17,7 @@ class Kept(NamedTuple):
     share: float
     """Rows left over rows there were: what the loss is multiplied by."""
     idle: bool
-    """Whether nothing carries an advantage: one row stays, so that there is a backward pass with gradients of zero."""
+    """Whether nothing carries an advantage: a token stays, so that there is a backward pass with gradients of zero."""
 
 
 def with_advantage(advantages: Tensor, unit: int) -> Tensor:
@@ -36,12 +36,15 @@ def keep(inputs: dict[str, Any], carrying: Tensor, unit: int, count: int) -> Kep
     """
     rows = len(inputs["advantages"])
     if count == 0:
-        chosen = torch.zeros(1, dtype=torch.long, device=carrying.device)
-    else:
-        units = torch.argsort(~carrying, stable=True)[:count].sort().values
-        chosen = (units[:, None] * unit + torch.arange(unit, device=units.device)).flatten()
+        return Kept(
+            {name: _one(name, value) if _has_rows(value, rows) else value for name, value in inputs.items()},
+            1 / rows,
+            True,
+        )
+    units = torch.argsort(~carrying, stable=True)[:count].sort().values
+    chosen = (units[:, None] * unit + torch.arange(unit, device=units.device)).flatten()
     left = {name: value[chosen] if _has_rows(value, rows) else value for name, value in inputs.items()}
-    return Kept(left, len(chosen) / rows, count == 0)
+    return Kept(left, len(chosen) / rows, False)
 
 
 def permuted(batch: dict[str, Any], unit: int) -> dict[str, Any]:
@@ -50,6 +53,13 @@ def permuted(batch: dict[str, Any], unit: int) -> dict[str, Any]:
     order = torch.randperm(rows // unit)
     chosen = (order[:, None] * unit + torch.arange(unit)).flatten()
     return {name: value[chosen] if _has_rows(value, rows) else value for name, value in batch.items()}
+
+
+def _one(name: str, value: Tensor) -> Tensor:
+    """Of the first row the last token of the prompt, which is padded on the left, and the first of what follows it."""
+    if value.ndim < 2:
+        return value[:1]
+    return value[:1, -1:] if name.startswith("prompt_") else value[:1, :1]
 
 
 def _has_rows(value: Any, rows: int) -> bool:
