@@ -112,6 +112,9 @@ class Workload:
         work = list(_work(self.ctx, self.tasks, self.samples, shard))
         requests = [Request(agent_prompt(d.task, shard.member.agent), d.row["seed"]) for d in work]
         generations, errors = generate(engine, requests, shard.member.sampling)
+        if prompt_tokens := sum(made.prompt_tokens for made in generations):
+            hits = sum(made.cached_prompt_tokens for made in generations) / prompt_tokens
+            log(f"{self.ctx.writer.asset}: {hits:.0%} of {prompt_tokens:,} prompt tokens came from the prefix cache")
         return [
             Draft(draft.task, made.text, {**draft.row, **_measured(made._asdict())}, errors.get(position))
             for position, (draft, made) in enumerate(zip(work, generations, strict=True))

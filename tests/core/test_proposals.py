@@ -76,6 +76,22 @@ def test_every_agent_answers_every_train_and_dev_task(monkeypatch, tmp_path):
     assert dataset.manifest.stats["overall"]["truncated_share"] == 0.0
 
 
+def test_the_prefix_caches_hit_rate_is_reported(monkeypatch, tmp_path):
+    said = []
+
+    class Caching(chain.ScriptedEngine):
+        def generate(self, requests, sampling):
+            made = super().generate(requests, sampling)
+            return [
+                g._replace(prompt_tokens=100, cached_prompt_tokens=0 if i % 4 == 0 else 80) for i, g in enumerate(made)
+            ]
+
+    monkeypatch.setattr(proposals, "log", said.append)
+    ctx = prepare(monkeypatch, tmp_path, lambda *_, **__: Caching(lambda _: ""), proposals={**SMALL, "shard_size": 28})
+    proposals.run_training(ctx)
+    assert said == ["agent_proposals: 60% of 2,800 prompt tokens came from the prefix cache"] * 3
+
+
 def test_test_tasks_get_benchmark_samples(monkeypatch, tmp_path):
     ctx = prepare(monkeypatch, tmp_path, Engines(), proposals=SMALL)
     ctx = chain.context(ctx.store, "benchmark_proposals", chain.experiment(proposals=SMALL), ctx.inputs)
