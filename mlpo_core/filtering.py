@@ -14,10 +14,11 @@ from mlpo_core.config import Filter
 from mlpo_core.errors import BadInput
 from mlpo_core.run import Context
 from mlpo_core.schemas import SCHEMAS
+from mlpo_core.store import Dataset
 from mlpo_core.streaming import sums
 
 _PART_ROWS = 1_000_000
-_KEYS = ("task_id", "benchmark", "split")
+KEYS = ("task_id", "benchmark", "split")
 _REASONS: tuple[str, ...] = ("kept", "easy", "hopeless", "no_proposals")
 _COLOURS = {"kept": "#0072B2", "easy": "#E69F00", "hopeless": "#999999"}
 _BINS = 20
@@ -30,36 +31,39 @@ def run(ctx: Context) -> dict[str, Any]:
         BadInput: No training task is kept; names the settings to change.
     """
     settings = ctx.experiment.filter
-    columns = [*_KEYS, "correct", "finish_reason"]
-    judged = judge(
-        sums(map(_answers, ctx.inputs["agent_proposals"].batches(columns)), _KEYS, ("answered", "correct")), settings
-    )
+    judged = judge(totals(ctx.inputs["agent_proposals"]), settings)
     counts = _counts(judged)
     if not sum(by_reason["kept"] for by_reason in counts.values()):
         raise BadInput(_nothing_left(counts, settings))
     for part, start in enumerate(range(0, judged.num_rows, _PART_ROWS)):
         ctx.writer.write(part, judged.slice(start, _PART_ROWS))
     ctx.writer.put("plots/correct_rate.png", _histogram(judged, settings))
-    totals = {reason: sum(by_reason[reason] for by_reason in counts.values()) for reason in _REASONS}
+    overall = {reason: sum(by_reason[reason] for by_reason in counts.values()) for reason in _REASONS}
     return {
-        "headline": {"training tasks": sum(totals.values()), **totals},
+        "headline": {"training tasks": sum(overall.values()), **overall},
         "by_benchmark": counts,
         "emptied_benchmarks": sorted(name for name, by_reason in counts.items() if not by_reason["kept"]),
     }
 
 
-def judge(totals: pa.Table, settings: Filter) -> pa.Table:
+def totals(proposals: Dataset) -> pa.Table:
+    """Per task how many proposals are answers, and how many of them right: what `judge` takes. Streamed."""
+    batches = proposals.batches([*KEYS, "correct", "finish_reason"])
+    return sums(map(_answers, batches), KEYS, ("answered", "correct"))
+
+
+def judge(counted: pa.Table, settings: Filter) -> pa.Table:
     """The verdict on every task.
 
     Args:
-        totals: task_id, benchmark, split, answered (proposals that are answers), correct (of them right).
+        counted: task_id, benchmark, split, answered (proposals that are answers), correct (of them right).
         settings: Bounds on the correct rate.
 
     Returns:
         Rows of `hard_tasks`. A task without a single answer has rate 0 and reason `no_proposals`.
     """
-    n = pc.cast(totals["answered"], pa.int32())
-    n_correct = pc.cast(totals["correct"], pa.int32())
+    n = pc.cast(counted["answered"], pa.int32())
+    n_correct = pc.cast(counted["correct"], pa.int32())
     none = pc.equal(n, 0)
     rate = pc.divide(pc.cast(n_correct, pa.float64()), pc.cast(pc.if_else(none, 1, n), pa.float64()))
     reason = pc.case_when(
@@ -74,9 +78,9 @@ def judge(totals: pa.Table, settings: Filter) -> pa.Table:
         "kept",
     )
     columns = [
-        totals["task_id"],
-        totals["benchmark"],
-        totals["split"],
+        counted["task_id"],
+        counted["benchmark"],
+        counted["split"],
         n,
         n_correct,
         rate,
@@ -89,8 +93,8 @@ def judge(totals: pa.Table, settings: Filter) -> pa.Table:
 def _answers(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Proposals that failed for lack of an engine say nothing about the task: they count neither way."""
     answered = pc.not_equal(batch["finish_reason"], "error")
-    columns = [*(batch[key] for key in _KEYS), answered, pc.and_(batch["correct"], answered)]
-    return pa.RecordBatch.from_arrays(columns, names=[*_KEYS, "answered", "correct"])
+    columns = [*(batch[key] for key in KEYS), answered, pc.and_(batch["correct"], answered)]
+    return pa.RecordBatch.from_arrays(columns, names=[*KEYS, "answered", "correct"])
 
 
 def _counts(judged: pa.Table) -> dict[str, dict[str, int]]:

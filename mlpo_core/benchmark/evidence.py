@@ -17,7 +17,7 @@ from mlpo_core.types import Task
 
 _TEXTS = ("proposal_id", "response", "extracted")
 _NUMBERS = ("prompt_tokens", "completion_tokens", "amortised_s")
-_COLUMNS = ("task_id", "agent", "sample_index", "correct", *_TEXTS, *_NUMBERS)
+COLUMNS = ("task_id", "agent", "sample_index", "correct", *_TEXTS, *_NUMBERS)
 
 
 class Cost(NamedTuple):
@@ -93,7 +93,7 @@ def read_cube(index: TaskIndex, tasks: Sequence[Task], agents: Sequence[str], sa
     Raises:
         BadInput: A proposal is missing, or there twice; names task, agent and sample.
     """
-    table = index.read([t.task_id for t in tasks], _COLUMNS)
+    table = index.read([t.task_id for t in tasks], COLUMNS)
     table = table.filter(pc.and_(pc.less(table["sample_index"], samples), pc.is_in(table["agent"], pa.array(agents))))
     shape = (len(tasks), len(agents), samples)
     task_at = pc.index_in(table["task_id"], pa.array([t.task_id for t in tasks])).to_numpy()
@@ -180,14 +180,13 @@ def _codes(tasks: Sequence[Task], extracted: np.ndarray) -> tuple[np.ndarray, li
     """Number the answers, comparing each task's in the way of its kind. Each distinct string is normalised once."""
     codes = np.full(extracted.shape, -1, np.int32)
     numbers: dict[str, int] = {}
-    known: dict[tuple[str, str], int] = {}
-    for i, task in enumerate(tasks):
-        block = extracted[i]
-        for position in zip(*np.nonzero(block != None), strict=True):  # noqa: E711 - elementwise
-            key = (task.answer_kind, block[position])
-            if key not in known:
-                known[key] = numbers.setdefault(canonical(*key), len(numbers))
-            codes[(i, *position)] = known[key]
+    kinds = np.array([task.answer_kind for task in tasks])
+    for kind in np.unique(kinds):
+        rows = kinds == kind
+        found = pa.array(extracted[rows].ravel(), pa.string()).dictionary_encode()
+        forms = (canonical(str(kind), text) for text in found.dictionary.to_pylist())
+        number = np.array([*(numbers.setdefault(form, len(numbers)) for form in forms), -1], np.int32)
+        codes[rows] = number[found.indices.fill_null(-1).to_numpy()].reshape(codes[rows].shape)
     return codes, list(numbers)
 
 
