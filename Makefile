@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
 TORCH := torch==2.13.0
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo claims test test-fast lint services ui gpu-check bench faults simulate requirements
+.PHONY: help demo claims test test-fast lint services ui gpu-check bench bench-long faults simulate requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -47,9 +47,13 @@ services:
 gpu-check: $(VENV)/.installed-gpu
 	$(PYTHON) -m mlpo_core.gpu_check
 
-## make bench        measure what the documentation claims
+## make bench        measure every claim about speed on two cores, and print a verdict per claim (bench/README.md)
 bench: $(VENV)/.installed-test
-	set -e; for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
+	$(PYTHON) -m bench.run
+
+## make bench-long   the same with larger shapes and more rounds
+bench-long: $(VENV)/.installed-test
+	$(PYTHON) -m bench.run --long
 
 ## make faults       kill -9 of every part at random moments, over a hundred times; goes on where it stopped
 faults: $(VENV)/.installed-test

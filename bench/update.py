@@ -1,28 +1,21 @@
 """Seconds and memory of one MLPO update (forward, backward, AdamW): ours against stock `GRPOTrainer`, same tensors.
 
-    python bench/update.py [--rounds 3] [--shapes S-long,S-short,S-skip,tiny] [--threads 2]
+    python -m bench.update [--shapes S-long,S-short,S-skip,tiny] [--threads 2]
 
 Both trainers are made in one process from the same weights and take turns on the same batch; the fastest round of each
 counts. CPU seconds are given too: they mean something on a machine that others use. Memory is the peak above what was
 resident before, measured in a process of its own per side.
 """
 
-import argparse
 import json
-import resource
-import subprocess
-import sys
 import tempfile
-import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+from bench.common import Row, elsewhere, in_turns, parser, peak_rss, publish
 
 
 class Shape(NamedTuple):
-    """A model and one micro-batch."""
+    """A model and the micro-batches of one update."""
 
     what: str
     target: float
@@ -36,6 +29,10 @@ class Shape(NamedTuple):
     """Tokens of completions, in turns."""
     idle: int = 0
     """Groups without advantage."""
+    micro_batches: int = 1
+    """Among which the groups are divided."""
+    memory: float | None = None
+    """Target for the ratio of peak memory."""
     group: int = 8
 
 
@@ -59,16 +56,34 @@ _TINY = {
     "vocab_size": 110,
     "max_position_embeddings": 1024,
 }
+_SKIP = "eight groups of 1536/256, three without advantage, a micro-batch each"
 SHAPES = {
-    "S-long": Shape("S, prompt 1536, completion 256", 3.0, 4.0, "llama", _S, (1536,), (256,)),
+    "S-long": Shape("S, prompt 1536, completion 256", 3.0, 4.0, "llama", _S, (1536,), (256,), memory=0.6),
     "S-short": Shape("S, prompt 512, completion 512", 1.5, 1.78, "llama", _S, (512,), (512,)),
-    "S-skip": Shape("S, 1536/256, three groups, one idle", 4.0, 6.0, "llama", _S, (1536,) * 3, (256,), idle=1),
+    "S-skip": Shape(f"S, {_SKIP}", 4.0, 6.4, "llama", _S, (1536,) * 8, (256,), idle=3, micro_batches=8),
     "tiny": Shape(
-        *("tiny, 16 groups, a third idle", 1.2, 0.0, "qwen3", _TINY),
+        *("tiny's own, 16 groups, a third without advantage", 1.2, 0.0, "qwen3", _TINY),
         prompt=tuple(range(180, 260, 5)),
         completion=(40, 55, 62, 48, 51, 70, 44, 58),
         idle=5,
     ),
+    "tiny-all": Shape(
+        *("tiny's own, 16 groups, all with advantage", 1.2, 0.0, "qwen3", _TINY),
+        prompt=tuple(range(180, 260, 5)),
+        completion=(40, 55, 62, 48, 51, 70, 44, 58),
+    ),
+}
+LONG = {
+    "L": Shape(
+        "S, prompt 4096, completion 256",
+        3.0,
+        6.6,
+        "llama",
+        _S | {"max_position_embeddings": 8192},
+        (4096,),
+        (256,),
+        memory=0.6,
+    )
 }
 
 
@@ -120,13 +135,14 @@ def trainer(side: str, shape: Shape, folder: str) -> Any:
 
     config, model = {"llama": (LlamaConfig, LlamaForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM)}[shape.family]
     torch.manual_seed(0)
-    rows = len(shape.prompt) * shape.group
+    rows = len(shape.prompt) * shape.group // shape.micro_batches
     return {"stock": Stock, "ours": Ours}[side](
         model=model(config(**shape.model, attn_implementation="sdpa")),
         reward_funcs=lambda completions, **_: [0.0] * len(completions),
         args=GRPOConfig(
             output_dir=folder,
             per_device_train_batch_size=rows,
+            gradient_accumulation_steps=shape.micro_batches,
             num_generations=shape.group,
             max_completion_length=max(shape.completion),
             loss_type="dr_grpo",
@@ -139,7 +155,7 @@ def trainer(side: str, shape: Shape, folder: str) -> Any:
             report_to="none",
             disable_tqdm=True,
         ),
-        train_dataset=Dataset.from_list([{"prompt": "x"}] * rows),
+        train_dataset=Dataset.from_list([{"prompt": "x"}] * rows * shape.micro_batches),
         processing_class=character_tokenizer(),
     )
 
@@ -149,107 +165,111 @@ class Update:
 
     def __init__(self, side: str, shape: Shape, folder: str) -> None:
         import torch
+        from trl.trainer.utils import split_tensor_dict
 
         self.trainer = trainer(side, shape, folder)
         self.model = self.trainer.model.train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
-        self.trainer.current_gradient_accumulation_steps = 1
+        self.trainer.current_gradient_accumulation_steps = shape.micro_batches
+        self._inputs = split_tensor_dict(batch(shape), shape.micro_batches)
 
-    def __call__(self, inputs: dict[str, Any], step: bool = True) -> tuple[float, float]:
-        """Forward, backward and, unless only gradients are wanted, AdamW. Returns wall and CPU seconds."""
-        began = time.perf_counter(), time.process_time()
-        self.trainer._compute_loss(self.model, inputs).backward()
-        if step:
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-        return time.perf_counter() - began[0], time.process_time() - began[1]
+    def gradient(self) -> Any:
+        """Forward and backward over all micro-batches; returns the gradient, flat."""
+        import torch
+
+        for inputs in self._inputs:
+            self.trainer._compute_loss(self.model, inputs).backward()
+        return torch.cat([p.grad.flatten() for p in self.model.parameters()])
+
+    def __call__(self) -> None:
+        """Forward, backward and AdamW."""
+        self.gradient()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
 
 
 def compare(name: str, rounds: int) -> dict[str, Any]:
     """Time and gradients of both sides on one batch, in turns."""
-    import torch
-
-    shape = SHAPES[name]
-    inputs = batch(shape)
+    shape = {**SHAPES, **LONG}[name]
     with tempfile.TemporaryDirectory() as folder:
         sides = {side: Update(side, shape, folder) for side in ("stock", "ours")}
-        for update in sides.values():
-            update(inputs, step=False)  # warm-up, and ours verifies itself here
-        gradients = {s: torch.cat([p.grad.flatten() for p in u.model.parameters()]) for s, u in sides.items()}
-        difference = ((gradients["ours"] - gradients["stock"]).norm() / gradients["stock"].norm()).item()
+        found = {side: update.gradient() for side, update in sides.items()}  # warm-up, and ours verifies itself here
+        difference = ((found["ours"] - found["stock"]).norm() / found["stock"].norm()).item()
         for update in sides.values():
             update.optimizer.zero_grad()
-        seconds: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
-        for _ in range(rounds):
-            for side, update in sides.items():
-                seconds[side].append(update(inputs))
+        best = in_turns(sides, rounds)
         assert sides["ours"].trainer._shares, "prefix sharing was refused"
-    best = {side: min(wall for wall, _ in values) for side, values in seconds.items()}
-    cpu = {side: min(used for _, used in values) for side, values in seconds.items()}
     return {
         "shape": shape.what,
-        "stock_s": best["stock"],
-        "ours_s": best["ours"],
-        "ratio": best["stock"] / best["ours"],
-        "cpu_ratio": cpu["stock"] / cpu["ours"],
-        "target": shape.target,
-        "bound": shape.bound,
+        "stock_s": best["stock"].wall,
+        "ours_s": best["ours"].wall,
+        "ratio": best["stock"].wall / best["ours"].wall,
+        "cpu_ratio": best["stock"].cpu / best["ours"].cpu,
         "gradient_difference": difference,
     }
 
 
-def peak(name: str, side: str) -> float:
+def peak(name: str, side: str) -> int:
     """Bytes that one update needs beyond the process as it stood before it, measured in this process."""
-    shape = SHAPES[name]
-    inputs = batch(shape)
     with tempfile.TemporaryDirectory() as folder:
-        update = Update(side, shape, folder)
+        update = Update(side, {**SHAPES, **LONG}[name], folder)
         if side == "ours":
             update.trainer._shares = True  # the comparison with the plain path is made once, not in every update
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        update(inputs)
-        update(inputs)
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+        before = peak_rss()
+        update()
+        update()
+        return peak_rss() - before
 
 
-def _peak_elsewhere(name: str, side: str, threads: int) -> float:
-    command = [sys.executable, __file__, "--threads", str(threads), "--peak", name, side]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+def rows_of(name: str, rounds: int, threads: int) -> tuple[list[Row], dict[str, Any]]:
+    """The verdicts on one shape."""
+    shape, found = {**SHAPES, **LONG}[name], compare(name, rounds)
+    bound = f", token-count bound {shape.bound}" if shape.bound else ""
+    against = "stock `GRPOTrainer`"
+    note = f"{found['stock_s']:.2f} s and {found['ours_s']:.2f} s; CPU time {found['cpu_ratio']:.2f}×{bound}"
+    what = f"update, {shape.what}"
+    rows = [
+        Row(what, against, found["ratio"], shape.target, note=note),
+        Row(f"{what}: gradients", against, found["gradient_difference"], 1e-5, "", at_most=True, note="relative"),
+    ]
+    if shape.memory:
+        memory = {side: elsewhere("update", name, side, threads=threads) for side in ("stock", "ours")}
+        found["memory_bytes"] = memory
+        rows.append(
+            Row(
+                *(f"{what}: peak memory", against, memory["ours"] / memory["stock"], shape.memory),
+                at_most=True,
+                note=f"{memory['stock'] / 2**20:.0f} and {memory['ours'] / 2**20:.0f} MiB above the idle process",
+            )
+        )
+    return rows, found
 
 
 def main() -> None:
     """Print the table and write it as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "bench" / "results" / "update.json")
-    parser.add_argument("--peak", nargs=2, metavar=("SHAPE", "SIDE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--shapes")
+    chosen = options.parse_args()
     import torch
 
-    torch.set_num_threads(options.threads)
-    if options.peak:
-        print(peak(*options.peak))
+    torch.set_num_threads(chosen.threads)
+    if chosen.child:
+        print(json.dumps(peak(*chosen.child)))
         return
-    results = []
-    print(
-        f"float32, {options.threads} threads, fastest of {options.rounds} rounds in turns (CPU: ratio of CPU seconds)"
+    names = chosen.shapes.split(",") if chosen.shapes else [*SHAPES, *(LONG if chosen.long else {})]
+    rows: list[Row] = []
+    details: list[dict[str, Any]] = []
+    for name in names:
+        found, detail = rows_of(name, 2 if name == "S-skip" else chosen.rounds, chosen.threads)
+        rows += found
+        details.append(detail)
+        print(json.dumps(detail), flush=True)
+    shape = "S: Llama, 6 layers, hidden 256, MLP 768, 4 heads, 2 key-value heads, vocabulary 2000, sdpa, G=8"
+    setting = f"{shape}; float32, {chosen.threads} threads, one micro-batch where nothing else is said"
+    publish(
+        "update", f"{setting}, fastest of {chosen.rounds} rounds in turns (two for the eight groups)", rows, details
     )
-    heads = ("stock", "ours", "ratio", "CPU", "target", "bound", "memory", "Δ grad")
-    print(f"{'shape':36}" + "".join(f"{head:>9}" for head in heads) + "  verdict")
-    for name in options.shapes.split(","):
-        found = compare(name, options.rounds)
-        memory = {side: _peak_elsewhere(name, side, options.threads) for side in ("stock", "ours")}
-        found |= {"memory_ratio": memory["ours"] / memory["stock"], "memory_bytes": memory, "threads": options.threads}
-        found["met"] = found["ratio"] >= found["target"] and found["gradient_difference"] <= 1e-5
-        results.append(found)
-        times = f"{found['stock_s']:8.2f}s{found['ours_s']:8.2f}s"
-        ratios = "".join(f"{found[key]:8.2f}×" for key in ("ratio", "cpu_ratio", "target", "bound", "memory_ratio"))
-        verdict = "met" if found["met"] else "MISSED"
-        print(f"{found['shape']:36}{times}{ratios}{found['gradient_difference']:9.1e}  {verdict}", flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
