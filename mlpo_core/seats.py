@@ -44,8 +44,9 @@ def entry(prompt_id: str, task: Task, proposals: Sequence[Proposal]) -> dict[str
 
 def parsed(row: dict[str, Any]) -> Seats:
     """What `entry` was made of."""
-    fields = {name: row[name] for name in SCHEMA.names[1:-1]}
-    return Seats(row["prompt_id"], Task(**{**fields, "choices": tuple(row["choices"])}), row["responses"])
+    fields: dict[str, Any] = {name: row[name] for name in SCHEMA.names[1:-1]}
+    fields["choices"] = tuple(row["choices"])
+    return Seats(row["prompt_id"], Task(**fields), row["responses"])
 
 
 def write(writer: Writer, part: int, rows: Iterable[dict[str, Any]]) -> None:

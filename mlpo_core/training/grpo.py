@@ -6,7 +6,7 @@ one prompt: a task and a proposal set.
 
 import heapq
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,14 +17,17 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from mlpo_core import chat
 from mlpo_core.config import RL
+from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.run import Context
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import training_log
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
+from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
 from mlpo_core.training.rewards import Reward
+from mlpo_core.training.rounds_trainer import RoundsTrainer
 from mlpo_core.training.row_files import run_order, write_rows
 from mlpo_core.types import stable_seed
 
@@ -38,13 +41,16 @@ _ROWS = pa.schema(
         *((c, pa.list_(pa.string()) if c == "choices" else pa.string()) for c in COLUMNS if c != "prompt"),
     ]
 )
-_PANELS = {
+PANELS = {
     "share correct (sampled)": ("correct", "well_formed"),
     "dev accuracy (greedy)": ("dev/team/correct", "dev/solo/correct"),
+    "reward": ("reward",),
     "groups without signal": ("zero_variance_share",),
     "completion tokens": ("completions/mean_length",),
     "entropy (nats)": ("entropy",),
+    "clipped share": ("clip_ratio/region_mean",),
 }
+"""Curves of the plot beside the log, by title."""
 
 
 @dataclass
@@ -63,6 +69,7 @@ def train(
     prompts: Iterable[dict[str, Any]],
     dev: Iterable[dict[str, Any]],
     tokens: int | None = None,
+    later: Callable[..., LaterRounds] | None = None,
 ) -> dict[str, Any]:
     """Train the leader on prompts and write its checkpoint and training log; returns the manifest's stats.
 
@@ -73,6 +80,7 @@ def train(
         dev: Rows for the curves; at most `eval_prompts` of each mode are used.
         tokens: Stop once this many prompt and completion tokens went through the leader, instead of after
             `settings.steps` steps.
+        later: Makes the source of prompts of later rounds; None trains on the prompts as they are.
 
     Raises:
         BadInput: Too few prompts, a prompt too long for the context, batch sizes that do not divide, vLLM without CUDA,
@@ -103,9 +111,12 @@ def train(
     iterations = settings.num_iterations
     order = run_order(len(rows), per_step, -(-steps // iterations), seed)
 
-    def rows_of_step(step: int) -> list[str]:
+    def indices_of_step(step: int) -> list[int]:
         first = step // iterations * per_step
-        return [f"group {survey.ids[i]}" for i in order[first : first + per_step]]
+        return order[first : first + per_step]
+
+    def rows_of_step(step: int) -> list[str]:
+        return [f"group {survey.ids[i]}" for i in indices_of_step(step)]
 
     schedule = Schedule(
         steps=steps,
@@ -120,7 +131,7 @@ def train(
     )
     output = scratch / "trainer"
     with Reward(settings.format_weight, "math" in survey.kinds) as reward:
-        trainer = LeaderTrainer(
+        trainer = (RoundsTrainer if later else LeaderTrainer)(
             model=model,
             reward_funcs=reward,
             args=_config(settings, schedule, section.max_new_tokens, limit, revision, arguments(schedule, output)),
@@ -130,12 +141,16 @@ def train(
         )
         trainer.row_ids = survey.ids
         trainer.prompt_limit = limit - section.max_new_tokens
+        if later and isinstance(trainer, RoundsTrainer):
+            generating = range(0, steps, iterations)
+            trainer.later = later(trainer.prompt_limit, tokenizer, rows, indices_of_step, generating)
+            trainer.leading = Sampling(ctx.experiment.inference.temperature, 1.0, section.max_new_tokens)
         if shown := _dev_rows(dev, settings.eval_prompts):
             trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings.eval_steps))
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
         table = fit(trainer, ctx, output, ("correct", "zero_variance_share", "completions/mean_length"), rows_of_step)
-    put_plot(ctx, table, _PANELS)
+    put_plot(ctx, table, PANELS)
     return {"headline": _headline(table, len(rows), trainer.state.global_step)}
 
 

@@ -1,17 +1,23 @@
 """MLPO: the leader learns by GRPO to answer from a task and its team's proposals (paper, training stage).
 
-The agents generate nothing here: their proposals are part of the prompts in `mlpo_dataset`.
+The agents generate nothing here: their proposals are part of the prompts in `mlpo_dataset`. With `mlpo.rounds` above 1,
+beyond the paper, they revise during training.
 """
 
+from functools import partial
 from typing import Any
 
 from mlpo_core.run import Context
+from mlpo_core.training import leader as leaders
 from mlpo_core.training.grpo import COLUMNS, train
+from mlpo_core.training.later_rounds import LaterRounds
 
 
 def run(ctx: Context) -> dict[str, Any]:
     """Train the leader on the train rows of `mlpo_dataset`; its dev rows give the curves."""
+    settings = ctx.experiment.mlpo
     prompts = ctx.inputs["mlpo_dataset"]
     training = (row for row in prompts.rows(COLUMNS) if row["split"] == "train")
     dev = (row for row in prompts.rows(COLUMNS) if row["split"] == "dev")
-    return train(ctx, ctx.experiment.mlpo, training, dev)
+    later = partial(LaterRounds, ctx, leaders.leader_section(ctx)) if settings.rounds > 1 else None
+    return train(ctx, settings, training, dev, later=later)

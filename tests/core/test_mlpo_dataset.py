@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from mlpo_core import mlpo_dataset
+from mlpo_core import mlpo_dataset, prompts, seats
 from mlpo_core.errors import BadInput
 from mlpo_core.laboratory.tokenizer import character_tokenizer
 from tests import mini_chain as mini
@@ -75,6 +75,17 @@ def test_the_solo_share_is_kept(make, share):
 
 def test_variants_are_limited(make):
     assert {r["variant"] for r in make(variants=2).rows()} <= {-1, 0, 1}
+
+
+def test_later_rounds_start_from_the_task_and_responses_of_every_team_prompt(make):
+    data = make(rounds=2, solo_share=0.25)
+    rows = {r["prompt_id"]: r for r in data.rows() if r["split"] == "train" and r["mode"] == "team"}
+    starts = [seats.parsed(e) for e in seats.read(data)]
+    assert [s.prompt_id for s in starts] == list(rows)
+    for prompt_id, task, responses in starts:
+        assert prompts.leader_prompt(task, responses) == rows[prompt_id]["prompt"]
+        assert (task.answer, task.split) == (rows[prompt_id]["answer"], "train")
+    assert not list(seats.read(make("one round", solo_share=0.25)))
 
 
 def test_a_prompt_that_does_not_fit_names_task_tokens_and_fields(make):

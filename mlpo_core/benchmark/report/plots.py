@@ -20,7 +20,7 @@ from mlpo_core.store import Dataset
 _MOST_POINTS = 120
 _BINS = 20
 _KINDS = ("leader with team", "leader alone", "vote", "one agent", "other method", "oracle")
-_CURVES: Mapping[str, tuple[str, bool]] = {
+CURVES: Mapping[str, tuple[str, bool]] = {
     "dev/team/correct": ("Dev accuracy with team (greedy)", True),
     "dev/solo/correct": ("Dev accuracy alone (greedy)", True),
     "correct": ("Sampled answers that are right", True),
@@ -31,6 +31,7 @@ _CURVES: Mapping[str, tuple[str, bool]] = {
     "clip_ratio/region_mean": ("Clipped share", True),
     "loss": ("Loss", False),
 }
+"""Training curves: title, and whether it is a share, by TRL's name of the metric."""
 
 
 class Plot(NamedTuple):
@@ -87,8 +88,8 @@ def _kind(method: str) -> int:
     if is_oracle(method):
         return 5
     if "leader" in method:
-        return 1 if method.endswith("/solo") else 0
-    return 2 if method.startswith("majority_vote") else 3 if method.startswith("single:") else 4
+        return 1 if "/solo" in method else 0
+    return 2 if method.startswith(("majority_vote", "first_agents")) else 3 if method.startswith("single:") else 4
 
 
 def _rounds(figures: Figures) -> Plot | None:
@@ -159,7 +160,7 @@ def training_plots(inputs: Mapping[str, Dataset]) -> list[Plot]:
     """Training curves of all leaders, one chart per metric, averaged to at most 120 points."""
     logs = {asset: inputs[asset].table() for asset in LEADERS if asset in inputs}
     found: list[Plot] = []
-    for metric, (title, share) in _CURVES.items():
+    for metric, (title, share) in CURVES.items():
         lines: list[Line] = []
         for asset, log in logs.items():
             rows = log.filter(pc.equal(log["metric"], metric))

@@ -1,5 +1,6 @@
 """Small random leaders and the input versions of a training stage, made on the spot."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from transformers import (
 from mlpo_core.config import Experiment, parse, restrict
 from mlpo_core.laboratory.tokenizer import character_tokenizer
 from mlpo_core.run import Context
+from mlpo_core.seats import write as write_seats
 from mlpo_core.stages import STAGES, key, origin
 from mlpo_core.store import Dataset, Origin, Store, VersionRef
 from mlpo_core.training import rewards
@@ -95,9 +97,17 @@ class Inputs:
         self.store = Store(str(root))
         self.refs: dict[str, VersionRef] = {}
 
-    def add(self, asset: str, rows: list[dict[str, Any]], folder: tuple[str, Path] | None = None) -> None:
-        """Commit a version with these rows, and perhaps a folder."""
+    def add(
+        self,
+        asset: str,
+        rows: list[dict[str, Any]],
+        folder: tuple[str, Path] | None = None,
+        seats: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Commit a version with these rows, and perhaps a folder, or the seats of its prompts."""
         writer = self.store.writer(asset, "input")
+        if seats:
+            write_seats(writer, 0, seats)
         writer.write(0, rows)
         if folder:
             writer.put_folder(*folder)
@@ -117,6 +127,15 @@ class Inputs:
             "parameters": 1,
         }
         self.add("base_models", [row], ("leader", folder))
+
+    def base_team(self, leader: Path, agent: Path) -> None:
+        """The `base_models` version with this leader, and agents `a` and `b` that share a model."""
+        both = leader.parent / "models"
+        shutil.copytree(leader, both / "leader")
+        shutil.copytree(agent, both / "agent")
+        member = {"role": "agent", "model": "agent", "revision": "0", "path": "models/agent", "parameters": 1}
+        row = {**member, "name": "leader", "role": "leader", "path": "models/leader"}
+        self.add("base_models", [row, *({**member, "name": name} for name in "ab")], ("models", both))
 
     def context(self, asset: str, experiment: Experiment) -> Context:
         """What `mlpo_core.run` would give the stage."""
@@ -174,3 +193,11 @@ def leader_prompt_row(number: int, split: str = "train", mode: str = "team") -> 
         "answer_kind": "exact",
         "choices": [],
     }
+
+
+def seats_entry(row: dict[str, Any]) -> dict[str, Any]:
+    """What later rounds of a leader prompt start from: two agents' answers."""
+    fields = {name: row[name] for name in ("prompt_id", "task_id", "benchmark", "split", "answer", "answer_kind")}
+    number = int(row["answer"]) - 1
+    answers = [f"<answer>{number}</answer>", f"<answer>{number + 1}</answer>"]
+    return {**fields, "subject": "sum", "question": f"{number}+1", "choices": [], "responses": answers}

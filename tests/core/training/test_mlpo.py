@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 
+from mlpo_core.benchmark.report import plots
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Origin
 from mlpo_core.training import grpo, grpo_baseline, mlpo
@@ -34,9 +35,12 @@ def test_the_log_has_what_the_design_promises_and_the_plot_is_small(inputs, leni
         "zero_variance_share",
         "completions/mean_length",
         "entropy",
+        "clip_ratio/region_mean",
         "seconds",
     ):
         assert list(metric(made, name)) == [1, 2, 3, 4, 5, 6], name
+    curves = [name for names in grpo.PANELS.values() for name in names]
+    assert [name for name in (*curves, *plots.CURVES) if not metric(made, name)] == []  # all are drawn
     for mode in ("team", "solo"):
         assert list(metric(made, f"dev/{mode}/correct")) == [0, 3, 6]
     assert len(made.read_file("plots/training.png")) < 100_000

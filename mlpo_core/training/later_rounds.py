@@ -1,0 +1,203 @@
+"""Prompts of later rounds during training: the agents revise what the current leader led them to, and it reads again.
+
+Beyond the paper, whose agents answer once, before training (`mlpo.rounds`). Every team prompt that a step reads is
+given a round; where that is a later one, its conversation is played out with the leader as it is, the frozen agents and
+the experiment's engine, for all prompts of `mlpo.refresh_steps` steps at once. What was said is kept in the version's
+`rounds/`, so that a resumed run reads it back, and so that a prompt can be walked back to the proposals.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from accelerate import PartialState
+
+from mlpo_core import chat, prompts, seats
+from mlpo_core.base_models import locate
+from mlpo_core.config import Leader
+from mlpo_core.engines import Sampling, open_engine
+from mlpo_core.grading import Grader
+from mlpo_core.progress import log
+from mlpo_core.run import Context
+from mlpo_core.training.row_files import write_rows
+from mlpo_core.types import Request, Task, stable_seed
+
+_SCHEMA = pa.schema(
+    [
+        ("step", pa.int32()),
+        ("row", pa.int32()),
+        ("prompt_id", pa.string()),
+        ("round", pa.int32()),
+        ("led", pa.list_(pa.string())),
+        ("responses", pa.list_(pa.string())),
+        ("n_correct_shown", pa.int32()),
+        ("prompt", pa.string()),
+    ]
+)
+"""One team prompt of one step. `led` is what the leader wrote round by round, `responses` the agents' last ones."""
+
+Write = Callable[[Sequence[str], int], list[str]]
+"""Texts of the current leader for some prompts, at a step."""
+
+
+class Shown(NamedTuple):
+    """What a row shows at a step, and in which round its conversation is."""
+
+    prompt: str
+    round: int
+    n_correct: int
+
+
+class _Talk:
+    """A conversation in progress."""
+
+    def __init__(self, step: int, row: int, prompt: str, start: seats.Seats, rounds: int) -> None:
+        self.step = step
+        self.row = row
+        self.task: Task = start.task
+        self.prompt_id = start.prompt_id
+        self.prompt = prompt
+        self.responses = list(start.responses)
+        self.led: list[str] = []
+        self.round = 0
+        self.n_correct = -1
+        self.left = rounds
+
+    def as_row(self) -> dict[str, Any]:
+        """Its row in the file."""
+        values = (self.step, self.row, self.prompt_id, self.round, self.led, self.responses, self.n_correct)
+        return dict(zip(_SCHEMA.names, (*values, self.prompt), strict=True))
+
+
+class LaterRounds:
+    """Plays out and remembers the conversations of the steps.
+
+    Args:
+        ctx: Of `mlpo_leader`, with rounds above 1.
+        leader: The experiment's leader.
+        limit: Tokens that a leader prompt may take. A round that would need more is not entered.
+        tokenizer: The leader's.
+        rows: Training rows, with `prompt_id`, `prompt` and `mode`.
+        rows_of_step: Indices of the rows that a 0-based step reads.
+        steps: Steps that generate, of the whole training, in order.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        leader: Leader,
+        limit: int,
+        tokenizer: Any,
+        rows: Any,
+        rows_of_step: Callable[[int], Sequence[int]],
+        steps: Sequence[int],
+    ) -> None:
+        self._ctx, self._leader, self._limit, self._tokenizer = ctx, leader, limit, tokenizer
+        self._rows, self._rows_of_step, self._steps = rows, rows_of_step, steps
+        self._settings = ctx.experiment.mlpo
+        self._seats = write_rows(
+            ctx.writer.scratch() / "seats.arrow", seats.read(ctx.inputs["mlpo_dataset"]), seats.SCHEMA
+        )
+        self._position = {prompt_id: i for i, prompt_id in enumerate(self._seats["prompt_id"])}
+        self._block = -1
+        self._shown: dict[tuple[int, int], Shown] = {}
+
+    def shown(self, step: int, row: int, write: Write) -> Shown | None:
+        """What a row shows at a step; None for a solo prompt. Every process must ask for its rows of every step."""
+        block = step // self._settings.refresh_steps
+        if block != self._block:
+            self._block, self._shown = block, self._of_block(block, write)
+        return self._shown.get((step, row))
+
+    def _of_block(self, block: int, write: Write) -> dict[tuple[int, int], Shown]:
+        """All conversations of a block, read back or held. The first process holds them, the others wait."""
+        name = f"rounds/{block:06d}.parquet"
+        if PartialState().is_main_process and self._ctx.writer.get(name) is None:
+            with torch.random.fork_rng():  # loading a model draws numbers, which a resumed run would not draw
+                talks = self._hold(block, write)
+            buffer = BytesIO()
+            pq.write_table(
+                pa.Table.from_pylist([talk.as_row() for talk in talks], schema=_SCHEMA), buffer, compression="zstd"
+            )
+            self._ctx.writer.put(name, buffer.getvalue())
+        PartialState().wait_for_everyone()
+        table = pq.read_table(BytesIO(self._ctx.writer.get(name) or b""), schema=_SCHEMA)
+        return {(r["step"], r["row"]): Shown(r["prompt"], r["round"], r["n_correct_shown"]) for r in table.to_pylist()}
+
+    def _hold(self, block: int, write: Write) -> list[_Talk]:
+        every = self._settings.refresh_steps
+        talks = [
+            talk
+            for step in self._steps
+            if step // every == block
+            for row in self._rows_of_step(step)
+            if (talk := self._start(step, row))
+        ]
+        first = min((talk.step for talk in talks), default=0)
+        log(f"{self._ctx.writer.asset}: the team revises for {len(talks)} prompts from step {first + 1} on")
+        with Grader() as grader:
+            for round_ in range(1, self._settings.rounds):
+                going = [talk for talk in talks if talk.left >= round_]
+                if going:
+                    self._revise(going, round_, write, first, grader)
+        return talks
+
+    def _start(self, step: int, row: int) -> _Talk | None:
+        known = self._rows[row]
+        if known["mode"] != "team":
+            return None
+        start = seats.parsed(self._seats[self._position[known["prompt_id"]]])
+        rounds = stable_seed("rounds", self._ctx.experiment.seed, step, known["prompt_id"]) % self._settings.rounds
+        return _Talk(step, row, known["prompt"][-1]["content"], start, rounds)
+
+    def _revise(self, talks: Sequence[_Talk], round_: int, write: Write, step: int, grader: Grader) -> None:
+        """One more round: the leader writes, every agent revises, and the next leader prompt shows what they wrote."""
+        team = self._ctx.experiment.team.agents
+        texts = write([talk.prompt for talk in talks], step)
+        revised: list[list[str]] = [[""] * len(team) for _ in talks]
+        for opener, members in self._models().items():
+            with opener() as engine:
+                for seat in members:
+                    requests = [
+                        Request(
+                            prompts.revision_prompt(talk.task, team[seat], talk.responses[seat], text),
+                            stable_seed("revision", self._ctx.experiment.seed, talk.step, talk.prompt_id, round_, seat),
+                        )
+                        for talk, text in zip(talks, texts, strict=True)
+                    ]
+                    for mine, made in zip(revised, engine.generate(requests, self._sampling()), strict=True):
+                        mine[seat] = made.text.encode("utf-8", "replace").decode()  # half characters fit no file
+        verdicts = iter(grader.grade_many([(t.task, r) for t, mine in zip(talks, revised, strict=True) for r in mine]))
+        for talk, text, mine in zip(talks, texts, revised, strict=True):
+            graded = [next(verdicts) for _ in mine]
+            shown = [prompts.shown(r, v.extracted, self._leader) for r, v in zip(mine, graded, strict=True)]
+            prompt = prompts.leader_prompt(talk.task, shown)
+            if len(chat.encode(self._tokenizer, prompt)) > self._limit:
+                talk.left = 0  # it stays in the last round that fits: prompts are never cut
+                continue
+            talk.prompt, talk.responses, talk.round = prompt, mine, round_
+            talk.led.append(text)
+            talk.n_correct = sum(v.correct for v in graded)
+
+    def _models(self) -> dict[Callable[[], Any], list[int]]:
+        """What starts each model's engine, and the positions of its agents in the team."""
+        members: dict[tuple[str, str | None, bool], list[int]] = {}
+        for seat, agent in enumerate(self._ctx.experiment.team.agents):
+            found = locate(self._ctx.inputs["base_models"], agent.name)
+            members.setdefault((found.model, found.revision, agent.trust_remote_code), []).append(seat)
+        engine = self._ctx.experiment.engine
+        return {
+            partial(open_engine, engine, model, revision=revision, trust_remote_code=trust): positions
+            for (model, revision, trust), positions in members.items()
+        }
+
+    def _sampling(self) -> Sampling:
+        """The agents', as in the T-round loop."""
+        settings = self._ctx.experiment
+        return Sampling(
+            settings.inference.agent_temperature, settings.proposals.top_p, settings.proposals.max_new_tokens
+        )
