@@ -1,6 +1,7 @@
 """Run one phase as `python -m mlpo_core run --spec …` in its own process group, and end that whole group with the run.
 
-Dagster's own subprocess client interrupts only the direct child and never escalates; engines start children.
+Dagster's own subprocess client interrupts only the direct child and never escalates; engines start children. With
+`launcher: ray` the same command is a job on a Ray cluster (`pipelines.launch_ray`).
 """
 
 import os
@@ -10,12 +11,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
 from mlpo_core.lifeline import VARIABLE
 from mlpo_core.run import Outcome, Spec, lookup
+from pipelines.launch_ray import reason_given, run_on_ray
 
 COMMAND = (sys.executable, "-m", "mlpo_core")
 MAX_RETRIES = 3
@@ -36,7 +37,10 @@ def launch(context: dg.AssetExecutionContext, spec: Spec) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="mlpo-") as folder:
         spec_file = Path(folder) / "spec.json"
         spec_file.write_text(spec.model_dump_json())
-        code, reason = _run(context, spec_file)
+        if spec.experiment.launcher == "ray":
+            code, reason = run_on_ray(context, spec_file)
+        else:
+            code, reason = _run(context, spec_file)
     if code == _TRANSIENT:
         wait = FIRST_WAIT_S * 4**context.retry_number
         context.log.warning(f"{spec.asset}: temporary failure: {reason or 'no reason given'}")
@@ -71,8 +75,7 @@ def _run(context: dg.AssetExecutionContext, spec_file: Path) -> tuple[int, str |
     finally:
         os.close(lifeline)
         os.close(held)
-    messages: list[Any] = [m for m in session.get_custom_messages() if isinstance(m, dict)]
-    return code, next((str(m["failure"]) for m in messages if "failure" in m), None)
+    return code, reason_given(session.get_custom_messages())
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlpo_core.store import Dataset, Store
+from tests import ray_cluster as ray_clusters
 from tests import s3_server
 from tests.support import REPOSITORY, free_port, postgres_binaries
 
@@ -129,6 +130,13 @@ def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     for folder in mounted:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[ray_clusters.RayCluster]:
+    """A Ray cluster of one node, with the Jobs API."""
+    with ray_clusters.running() as cluster:
+        yield cluster
 
 
 class TinyRun(NamedTuple):

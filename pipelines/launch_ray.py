@@ -1,0 +1,71 @@
+"""Run one phase as a job on a Ray cluster: `python -m mlpo_core run --spec …` again, started through Ray's Jobs API.
+
+`RAY_ADDRESS` names the cluster (`http://HOST:8265`). Code and spec are sent along; the libraries must be there, and the
+root must be one that every node reaches. The job stops with the run.
+"""
+
+import uuid
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+import mlpo_core
+from mlpo_core.errors import missing_extra
+
+_CODE = Path(mlpo_core.__file__).parent
+_POLL_S = 1.0
+
+
+def run_on_ray(context: dg.AssetExecutionContext, spec_file: Path) -> tuple[int, str | None]:
+    """The phase's exit code, and the reason that it gave for a failure.
+
+    Raises:
+        BadInput: Ray or dagster-ray is not installed; names the extra.
+    """
+    try:
+        from dagster_ray.core.pipes import PipesRayJobClient, PipesRayJobMessageReader
+    except ImportError as error:
+        raise missing_extra("dagster-ray", "ray") from error
+
+    class Reader(PipesRayJobMessageReader):
+        """Keeps what the phase said, also when the job failed."""
+
+        messages: Sequence[Any] = ()
+
+        @contextmanager
+        def read_messages(self, handler: dg.PipesMessageHandler) -> Generator[Any]:
+            try:
+                with super().read_messages(handler) as parameters:
+                    yield parameters
+            finally:
+                self.messages = handler.get_custom_messages()
+
+    reader = Reader()
+    client = PipesRayJobClient(message_reader=reader, poll_interval=_POLL_S)
+    job = f"mlpo-{uuid.uuid4().hex[:12]}"
+    try:
+        client.run(
+            context=context,
+            submit_job_params={
+                "entrypoint": f"python -m mlpo_core run --spec {spec_file.name}",
+                "submission_id": job,
+                "runtime_env": {
+                    "working_dir": str(spec_file.parent),
+                    "py_modules": [str(_CODE)],
+                    "env_vars": {"TQDM_DISABLE": "1"},
+                },
+            },
+        )
+    except RuntimeError:
+        code = client.client.get_job_info(job).driver_exit_code
+        return 1 if code is None else code, reason_given(reader.messages)
+    return 0, None
+
+
+def reason_given(messages: Sequence[Any]) -> str | None:
+    """Why a phase failed, in its own words (`mlpo_core.progress.report_failure`)."""
+    own = [message for message in messages if isinstance(message, dict)]
+    return next((str(message["failure"]) for message in own if "failure" in message), None)
