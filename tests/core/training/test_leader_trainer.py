@@ -120,14 +120,37 @@ def test_weights_after_20_steps_are_those_of_stock_trl(family, tmp_path):
         {"temperature": 0.6, "epsilon": 0.05, "num_iterations": 3},
         {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4},
         {"weight_decay": 0.1, "max_grad_norm": 0.01},
+        {"importance_sampling_level": "sequence", "num_iterations": 2},
     ],
-    ids=["lora", "micro-batches", "iterations", "checkpointing", "clipping", "split groups", "decay"],
+    ids=["lora", "micro-batches", "iterations", "checkpointing", "clipping", "split groups", "decay", "sequence level"],
 )
 def test_options(options, tmp_path):
     ours = trainer(Ours, tmp_path, **options)
     assert_same_training(trainer(Stock, tmp_path, **options), ours)
     whole = options.get("per_device_train_batch_size", 8) % GROUP == 0
     assert set(history(ours, "prefix_shared")) == {float(whole)}
+
+
+def test_vllms_importance_sampling_correction_is_that_of_stock_trl(tmp_path):
+    """What TRL adds to a batch when vLLM samples: a ratio per token, by which the loss is weighted."""
+    taken = []
+    for kind in (Stock, Ours):
+        made = trainer(kind, tmp_path)
+        generate = made._generate_and_score_completions
+
+        def sampled_elsewhere(rows, made=made, generate=generate):
+            made.use_vllm = False
+            batch = generate(rows)
+            made.use_vllm = made.vllm_importance_sampling_correction = True
+            generator = torch.Generator().manual_seed(made.state.global_step)
+            batch["importance_sampling_ratio"] = torch.rand(batch["completion_ids"].shape, generator=generator) * 2
+            return batch
+
+        made._generate_and_score_completions = sampled_elsewhere
+        taken.append(made)
+    stock, ours = taken
+    assert_same_training(stock, ours)
+    assert set(history(ours, "prefix_shared")) == {1.0}
 
 
 def test_with_a_kl_term_nothing_is_skipped(tmp_path):
