@@ -116,7 +116,8 @@ def normalise(latex: str) -> str:
     text = re.sub(r"(?<![\d,.(\[{])(\d{1,3}(?:,\d{3})+)(?![\d,)\]}])", lambda m: m.group().replace(",", ""), text)
     text = _TEXT.sub(r" \1 ", text)
     text = re.sub(r"^\s*[A-Za-z]\s?\\in(?:\s|(?=[\[(\\]))\s?", "", text)
-    return " ".join(text.split()).strip(" .,;:")
+    # a leading point may be that of a decimal: .5 is not 5
+    return " ".join(text.split()).lstrip(" ,;:").rstrip(" .,;:")
 
 
 def _extract(response: str) -> str | None:
