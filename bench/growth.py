@@ -8,14 +8,13 @@ not in them; stages that train take the same number of steps whatever the tasks.
 line through the logarithms; below 1 is what fixed costs do.
 """
 
-import shutil
 import tempfile
 import time
 from importlib import import_module
 
 import numpy as np
 
-from bench.common import REPOSITORY, RESULTS, Row, parser, publish
+from bench.common import RESULTS, Row, parser, publish
 from mlpo_core.experiments import find
 from mlpo_core.run import resolve, run
 from mlpo_core.stages import STAGES
@@ -62,7 +61,6 @@ def main() -> None:
     """Print the table and write it as JSON."""
     options = parser(__doc__)
     options.add_argument("--base", type=int)
-    options.add_argument("--readme", action="store_true", help="copy the plot to bench/growth.png")
     chosen = options.parse_args()
     import torch
 
@@ -76,8 +74,6 @@ def main() -> None:
     exponents = {s: float(np.polyfit(np.log(_SCALES), np.log(v), 1)[0]) for s, v in by_stage.items()}
     last = {s: float(np.log(v[2] / v[1]) / np.log(4)) for s, v in by_stage.items()}
     plot(by_stage)
-    if chosen.readme:
-        shutil.copy(RESULTS / "growth.png", REPOSITORY / "bench" / "growth.png")
     steepest = sorted(exponents, key=lambda s: -exponents[s])
     rows = [
         Row(

@@ -5,6 +5,7 @@ the exit code: they are in the table.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ def main() -> int:
     """Returns the exit code."""
     options = parser(__doc__)
     options.add_argument("--only", default=",".join(SCRIPTS), help="scripts, with commas between")
-    options.add_argument("--readme", action="store_true", help="put the table into bench/README.md")
+    options.add_argument("--readme", action="store_true", help="put table and plot into bench/README.md")
     chosen = options.parse_args()
     rows: list[Row] = []
     failed: list[str] = []
@@ -38,6 +39,9 @@ def main() -> int:
     )
     print(latest)
     if chosen.readme:
+        if "growth" in chosen.only and "growth" not in failed:
+            shutil.copy(RESULTS / "growth.png", REPOSITORY / "bench" / "growth.png")
+            latest += "\n\n![CPU seconds of every stage over the number of tasks](growth.png)"
         _README.write_text(f"{_README.read_text().split(_MARK)[0]}{_MARK}\n\n{latest}\n")
     return 1 if failed else 0
 
