@@ -7,6 +7,7 @@ twice. `ray.data.llm` is not used: it holds no seed per row and forms batches of
 local engine's.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -104,20 +105,18 @@ def _stream(assignment: Assignment, shards: Sequence[Shard], resource: str, need
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     parts = [{"part": shard.part} for shard in shards]
-    return ray.data.from_items(parts, override_num_blocks=len(parts)).map_batches(
-        _Worker,
-        fn_constructor_args=(assignment,),
-        batch_size=1,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=len(parts)),
-        num_cpus=need if resource == "CPU" else None,
-        num_gpus=need if resource == "GPU" else None,
-        ray_remote_args_fn=_bounded,
-    )
-
-
-def _bounded() -> dict[str, int]:
-    """A shard that takes its worker down every time ends the job instead of being tried for ever."""
-    return {"max_task_retries": ATTEMPTS}
+    with warnings.catch_warnings():
+        # A shard that takes its worker down every time must end the job; no named parameter says so yet.
+        warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+        return ray.data.from_items(parts, override_num_blocks=len(parts)).map_batches(
+            _Worker,
+            fn_constructor_args=(assignment,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=len(parts)),
+            num_cpus=need if resource == "CPU" else None,
+            num_gpus=need if resource == "GPU" else None,
+            max_task_retries=ATTEMPTS,
+        )
 
 
 class _Worker:
