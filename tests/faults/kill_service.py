@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -14,7 +15,7 @@ from tests.faults.team import Team
 SERVICES = ("worker", "daemon", "postgres")
 _START_S = 8.0
 """From launching a run to its phase, roughly: the queue, the worker's imports."""
-_PATIENCE_S = 240.0
+_PATIENCE_S = 600.0
 
 
 def kill_service(scene: Scene, team: Team, component: str, stage: str, seed: int) -> Kill:
@@ -34,7 +35,8 @@ def kill_service(scene: Scene, team: Team, component: str, stage: str, seed: int
     killed = bool(victims) and team.status(run) not in Team.ENDED
     if killed:
         for victim in victims:
-            victim.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                victim.send_signal(signal.SIGKILL)
         psutil.wait_procs(victims, timeout=10)
         if component != "worker":
             team.start(component)
