@@ -64,6 +64,7 @@ def test_a_run_killed_anywhere_ends_with_the_weights_of_one_that_was_not(
     again = inputs.context(asset, experiment)
     trainer = again.writer.scratch() / "trainer"
     assert resume.last_complete(trainer) == trainer / f"checkpoint-{(step - 1) // 2 * 2}"
+    assert len(list(trainer.glob("checkpoint-*"))) <= resume.KEPT
     RUN[asset](again)
 
     expected, found = weights(straight), weights(again)
