@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from mlpo_core.errors import Transient
 from mlpo_core.lifeline import VARIABLE
 from mlpo_core.run import Outcome, Spec, lookup
 from pipelines.launch_ray import reason_given, run_on_ray
@@ -43,8 +44,9 @@ def launch(context: dg.AssetExecutionContext, spec: Spec) -> Outcome:
             code, reason = _run(context, spec_file)
     if code == _TRANSIENT:
         wait = FIRST_WAIT_S * 4**context.retry_number
-        context.log.warning(f"{spec.asset}: temporary failure: {reason or 'no reason given'}")
-        raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait)
+        failure = Transient(reason or "the phase gave no reason")
+        context.log.warning(f"{spec.asset}: temporary failure: {failure}")
+        raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait) from failure
     if code != 0:
         raise dg.Failure(description=reason or _how_it_ended(spec.asset, code), allow_retries=False)
     outcome = lookup(spec)
