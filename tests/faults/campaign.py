@@ -55,25 +55,31 @@ def main() -> int:
     scene = Scene(folder)
     with instance_in(folder) as instance:
         scene.build(instance, list(STAGES))
-        done = ledger.read(file)
-        carried = {k.seed // _ATTEMPTS for k in done if k.killed}
+        carried = {k.seed // _ATTEMPTS for k in ledger.read(file) if k.killed}
         todo = [(n, *kill) for n, kill in enumerate(plan()) if n not in carried][: options.kills]
-        with Team(scene) as team, closing(Storage(folder / "s3")) as storage:
-            for n, component, stage in todo:
-                tried = sum(k.seed // _ATTEMPTS == n for k in done)
-                for seed in range(n * _ATTEMPTS + tried, (n + 1) * _ATTEMPTS):
-                    if component == "phase":
-                        kill = kill_phase(scene, instance, stage, seed)
-                    elif component == "s3":
-                        kill = kill_storage(scene, storage, instance, stage, seed)
-                    else:
-                        kill = kill_service(scene, team, component, stage, seed)
-                    ledger.append(file, kill)
-                    print(ledger.line(kill), flush=True)
-                    if kill.killed:
-                        break
+        if todo:
+            _carry_out(scene, instance, todo, file)
     print(ledger.table(ledger.read(file)))
     return int(any(not k.damage.none for k in ledger.read(file)))
+
+
+def _carry_out(scene: Scene, instance: dg.DagsterInstance, todo: list[tuple[int, str, str]], file: Path) -> None:
+    """Carry these kills out, each until a moment is hit."""
+    done = ledger.read(file)
+    with Team(scene) as team, closing(Storage(scene.folder / "s3")) as storage:
+        for n, component, stage in todo:
+            tried = sum(k.seed // _ATTEMPTS == n for k in done)
+            for seed in range(n * _ATTEMPTS + tried, (n + 1) * _ATTEMPTS):
+                if component == "phase":
+                    kill = kill_phase(scene, instance, stage, seed)
+                elif component == "s3":
+                    kill = kill_storage(scene, storage, instance, stage, seed)
+                else:
+                    kill = kill_service(scene, team, component, stage, seed)
+                ledger.append(file, kill)
+                print(ledger.line(kill), flush=True)
+                if kill.killed:
+                    break
 
 
 if __name__ == "__main__":

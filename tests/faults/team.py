@@ -47,8 +47,8 @@ class Team:
         for name in ("code", "daemon", "webserver"):
             self.start(name)
         self._server = Server(self._ports["webserver"], self._home, self._running["webserver"])
-        wait_for(self._healthy, 180, "the team's instance is up")
-        wait_for(lambda: self._partitions(), 120, "the sensor has registered the experiments")
+        wait_for(self._healthy, 600, "the team's instance is up")
+        wait_for(self._partitions, 600, "the sensor has registered the experiments")
         return self
 
     def __exit__(self, *_: object) -> None:
