@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import torch
 from accelerate import PartialState
+from accelerate.utils import gather_object
 from transformers import PrinterCallback, ProgressCallback
 
 from mlpo_core.errors import BadInput
@@ -105,7 +106,7 @@ def fit(
     if trainer.accelerator.is_main_process:
         resume.discard_unfinished(output)
     trainer.accelerator.wait_for_everyone()
-    checkpoint = resume.last_complete(output)
+    checkpoint = at_hand_everywhere(resume.last_complete(output))
     if checkpoint:
         log(f"{ctx.writer.asset}: resuming from {checkpoint.name}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -117,6 +118,12 @@ def fit(
         ctx.writer.write(0, table)
     trainer.accelerator.wait_for_everyone()
     return table
+
+
+def at_hand_everywhere(checkpoint: Path | None) -> Path | None:
+    """The checkpoint if every process found the same: on nodes without a common disk only one has it, and all begin."""
+    names: list[str] = gather_object([checkpoint.name if checkpoint else ""])
+    return checkpoint if len(set(names)) == 1 else None
 
 
 def put_plot(ctx: Context, table: pa.Table, panels: Mapping[str, Sequence[str]]) -> None:
