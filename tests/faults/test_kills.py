@@ -1,6 +1,6 @@
 """Six kills of the campaign, one of each kind and stage that a minute can show. The rest: `make faults`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -35,17 +35,22 @@ def team(scene: Scene, instance, postgres_programs) -> Iterator[Team]:
         yield team
 
 
-@pytest.mark.parametrize(("stage", "seed"), [("agent_proposals", 20), ("agent_proposals", 21), ("hard_tasks", 22)])
+@pytest.mark.parametrize(("stage", "seed"), [("agent_proposals", 20), ("agent_proposals", 30), ("hard_tasks", 40)])
 def test_a_killed_phase_is_made_good(scene: Scene, instance, stage: str, seed: int) -> None:
-    expect_no_damage(kill_phase(scene, instance, stage, seed))
+    expect_no_damage(lambda attempt: kill_phase(scene, instance, stage, seed + attempt))
 
 
 @pytest.mark.parametrize("component", ["worker", "daemon", "postgres"])
 def test_a_killed_component_is_made_good(scene: Scene, team: Team, component: str) -> None:
-    expect_no_damage(kill_service(scene, team, component, "hard_tasks", 1))
+    expect_no_damage(lambda attempt: kill_service(scene, team, component, "hard_tasks", 1 + attempt))
 
 
-def expect_no_damage(kill: Kill) -> None:
-    print(ledger.line(kill))
-    assert kill.killed, kill
-    assert kill.damage == Damage()
+def expect_no_damage(trial: Callable[[int], Kill]) -> None:
+    """Try until a moment is hit before the stage has ended, as the campaign does."""
+    for attempt in range(10):
+        kill = trial(attempt)
+        print(ledger.line(kill))
+        assert kill.damage == Damage()
+        if kill.killed:
+            return
+    pytest.fail("no attempt hit its moment")
