@@ -1,4 +1,4 @@
-"""Requests that make an engine fail: recorded one by one, tried a bounded number of times, never blamed in its stead."""
+"""Requests that make an engine fail: recorded one by one, tried a bounded number of times, not blamed in its stead."""
 
 from collections import Counter
 
@@ -17,9 +17,10 @@ REQUESTS = [Request(f"prompt {n}", n) for n in range(100)]
 class Failing(chain.ScriptedEngine):
     """Fails whenever one of the bad seeds is in a call."""
 
-    def __init__(self, bad, error=RuntimeError("device-side assert")):
+    def __init__(self, bad, error=None):
         super().__init__(lambda request: f"text {request.seed}")
-        self.bad, self.error, self.failures = set(bad), error, Counter()
+        self.bad, self.failures = set(bad), Counter()
+        self.error = error or RuntimeError("device-side assert")
 
     def generate(self, requests, sampling):
         if found := self.bad & {r.seed for r in requests}:
