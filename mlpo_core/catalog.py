@@ -31,7 +31,7 @@ def versions(store: Store) -> list[Entry]:
     """Every version under the root, in chain order, with the experiments that reach it."""
     found = {(asset, name): inspect(store.folder.join(asset, name)) for asset in STAGES for name in _keys(store, asset)}
     users = _users(store, found)
-    return [
+    entries = [
         Entry(
             asset=asset,
             key=name,
@@ -43,6 +43,8 @@ def versions(store: Store) -> list[Entry]:
         )
         for (asset, name), (manifest, damage) in found.items()
     ]
+    # Some object stores go on listing a folder whose files were deleted.
+    return [entry for entry in entries if entry.finished or entry.bytes]
 
 
 def prunable(entries: list[Entry]) -> list[Entry]:

@@ -138,7 +138,7 @@ class Folder:
                 found = {p: Stored(s.st_size, datetime.fromtimestamp(s.st_mtime, UTC)) for p, s in _walk(self._base)}
             else:
                 listed: dict[str, dict[str, Any]] = self._fs.find(self._base, detail=True)
-                found = {p: Stored(int(i["size"]), i["LastModified"]) for p, i in listed.items()}
+                found = {p: Stored(int(i["size"]), i["LastModified"]) for p, i in listed.items() if i["type"] == "file"}
         return {
             path.removeprefix(prefix): stored
             for path, stored in sorted(found.items())

@@ -111,6 +111,9 @@ def test_pointers_catalog_and_prune(s3_root: str, s3: S3Server, capsys) -> None:
     assert main(["prune", "--root", s3_root, "--yes"]) == 0
     assert store.find("hard_tasks", "k") is None and store.find("tasks", "k") == kept.ref
     assert not [name for name in objects(s3, s3_root) if name.startswith("hard_tasks/")]
+    capsys.readouterr()
+    assert main(["versions", "--root", s3_root]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["tasks"]
 
 
 def test_of_racing_creators_exactly_one_wins(s3_root: str) -> None:
