@@ -23,7 +23,7 @@ from mlpo_core.files import Folder
 from mlpo_core.manifest import MANIFEST, FileInfo, Manifest, Origin, PartInfo, content_digest
 from mlpo_core.progress import log
 from mlpo_core.schemas import SCHEMAS, TRAINING_LOG, VOLATILE
-from mlpo_core.scratch import scratch_folder
+from mlpo_core.scratch import PARTIAL, scratch_folder
 
 _CONTENT = 12
 """Hexadecimal digits of a folder's content in its stored name."""
@@ -104,6 +104,33 @@ class Writer:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def keep(self, folder: Path) -> None:
+        """Copy a finished folder in `scratch` (a training checkpoint) to a remote root, for another machine to go on.
+
+        Siblings that are gone here go there too. Where the root is a disk, `scratch` is in it already.
+        """
+        if self._folder.is_local:
+            return
+        name = folder.relative_to(self.scratch()).as_posix()
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            self._kept.upload(f"{name}/{path.relative_to(folder).as_posix()}", path)
+        siblings = self._kept.join(*name.split("/")[:-1])
+        for sibling in siblings.folders():
+            if not (folder.parent / sibling).exists():
+                siblings.remove(sibling)
+
+    def restore(self, folder: Path) -> None:
+        """Fetch what was kept below a folder of `scratch` and is not on this machine."""
+        if self._folder.is_local:
+            return
+        name = folder.relative_to(self.scratch()).as_posix()
+        kept = self._kept.join(name)
+        for child in kept.folders():
+            if not (folder / child).exists():
+                for file in kept.join(child).names():
+                    (folder / child / file).parent.mkdir(parents=True, exist_ok=True)
+                    kept.download(f"{child}/{file}", folder / child / file)
+
     def commit(self, origin: Origin, stats: dict[str, Any]) -> Manifest:
         """Make the version exist: digest what was written and create the manifest, last.
 
@@ -144,8 +171,14 @@ class Writer:
         )
         self._folder.create(MANIFEST, manifest.model_dump_json(indent=1).encode())
         shutil.rmtree(self.scratch(), ignore_errors=True)
+        if not self._folder.is_local:
+            self._kept.remove()
         stored = self._folder.read(MANIFEST)
         return Manifest.model_validate_json(stored or b"")
+
+    @property
+    def _kept(self) -> Folder:
+        return Folder(self._folder.url + PARTIAL)
 
     def _in_a_folder(self, name: str) -> bool:
         """Whether a file is of a folder: this writer's, which it knows, or one that another writer left."""

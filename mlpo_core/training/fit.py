@@ -99,11 +99,12 @@ def fit(
         trainer.remove_callback(unwanted)
     for callback in (
         training_log.Progress(ctx.writer.asset, shown),
-        resume.MarkComplete(),
+        resume.MarkComplete(ctx.writer.keep),
         StopOnBadGradient(rows_of_step),
     ):
         trainer.add_callback(callback)
     if trainer.accelerator.is_main_process:
+        ctx.writer.restore(output)
         resume.discard_unfinished(output)
     trainer.accelerator.wait_for_everyone()
     checkpoint = at_hand_everywhere(resume.last_complete(output))

@@ -7,6 +7,7 @@ file. A folder counts only once `COMPLETE` stands in it, written last, with the 
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ KEPT = 2
 
 
 class MarkComplete(TrainerCallback):
-    """Marks each checkpoint once the trainer has written all of it."""
+    """Marks each checkpoint once the trainer has written all of it, and hands it to `keep`."""
+
+    def __init__(self, keep: Callable[[Path], None]) -> None:
+        self._keep = keep
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """The trainer calls this after its last file; every process writes its own random state."""
@@ -28,6 +32,7 @@ class MarkComplete(TrainerCallback):
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero:
             mark(folder)
+            self._keep(folder)
 
 
 def mark(folder: Path) -> None:

@@ -58,6 +58,7 @@ def digests(root: str) -> dict[str, str]:
 
 
 def test_the_whole_chain_gives_the_same_rows_as_on_a_disk(votes, s3_root: str, s3: S3Server, tmp_path, capsys) -> None:
+    write_recorded(tmp_path / "recorded", tasks=40)
     disk = str(tmp_path / "data")
     for root in (disk, s3_root):
         assert [make(asset, root) for asset in CHAIN] == [0] * len(CHAIN)

@@ -1,0 +1,58 @@
+"""A training killed on one machine goes on, on another, from what the object store keeps."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from mlpo_core.files import Folder
+from mlpo_core.store import Dataset
+from tests.core.training import small
+from tests.core.training.killed import RUN
+from tests.mini_chain import ORIGIN
+from tests.support import REPOSITORY
+
+
+def fill(inputs: small.Inputs, folder: Path) -> small.Inputs:
+    inputs.base_leader(small.save_leader(folder))
+    inputs.add("sft_dataset", [small.trace(n) for n in range(10)])
+    return inputs
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_where_another_machine_left_it(
+    s3_root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    experiment = small.experiment()
+    straight = fill(small.Inputs(tmp_path / "disk"), tmp_path / "leader").context("sft_leader", experiment)
+    RUN["sft_leader"](straight)
+
+    inputs = fill(small.Inputs(s3_root), tmp_path / "leader")
+    command = [sys.executable, "-m", "tests.core.training.killed", s3_root, "sft_leader", "5", "step"]
+    killed = subprocess.run(command, cwd=REPOSITORY, env=dict(os.environ), capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    again = inputs.context("sft_leader", experiment)
+    partial = Folder(f"{again.store.folder.join('sft_leader', again.writer.key).url}.partial")
+
+    def kept() -> set[str]:
+        return {name.split("/")[1] for name in partial.names()}
+
+    assert kept() == {"checkpoint-2", "checkpoint-4"}
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another machine"))
+    again = inputs.context("sft_leader", experiment)
+    capsys.readouterr()
+    RUN["sft_leader"](again)
+    assert "sft_leader: resuming from checkpoint-4" in capsys.readouterr().err
+    assert kept() == {"checkpoint-4", "checkpoint-6"}, "what the trainer no longer keeps is not kept there"
+    again.writer.commit(ORIGIN, {})
+    assert kept() == set()
+    ref = again.store.find("sft_leader", again.writer.key)
+    assert ref
+    found = load_file(Dataset(ref).local_folder("checkpoint") / "model.safetensors")
+    expected = load_file(straight.writer.scratch() / "final" / "model.safetensors")
+    assert all((expected[name] == found[name]).all() for name in expected)
