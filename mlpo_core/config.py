@@ -225,6 +225,8 @@ class Inference(Section):
     rounds: Count = 5
     temperature: float = Field(default=0.0, ge=0)
     """Of the leader."""
+    vote_temperature: float = Field(default=0.7, gt=0)
+    """Of the leader where its own samples are voted on."""
     agent_temperature: float = Field(default=0.7, ge=0)
 
 
@@ -289,6 +291,9 @@ class Experiment(Section):
     launcher: Literal["local", "torchrun", "ray"] = "local"
     sweep: dict[str, tuple[Any, ...] | dict[Name, dict[str, Any]]] = Field(default={})
     """Axes of a grid: the values of a setting, or named groups of settings (see `mlpo_core.experiments`)."""
+    trained_by: str = ""
+    """Another experiment, or a point of its sweep, whose leaders are tested here: with another team, or on other tasks.
+    What training makes is made with that experiment's settings; everything else with this one's."""
     claims: Claims | None = None
     """What is tested over the points of `sweep`."""
 

@@ -30,9 +30,10 @@ class Turn(NamedTuple):
         round: 0-based.
         role: Who writes.
         agent: Agent name, or `leader`.
-        seat: Position of the agent in the dialogue; -1 for the leader.
+        seat: Position of the agent in the dialogue; -1, -2, … for the leader's first, second, … sample.
         prompt: What is read.
         input_ids: Rows that stand in the prompt.
+        answers: What the seats answered, where the leader only names the one to trust.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Turn(NamedTuple):
     seat: int
     prompt: str
     input_ids: list[str]
+    answers: tuple[str, ...] = ()
 
 
 class Conversations:
@@ -90,19 +92,23 @@ class Conversations:
                     self._seats[dialogue.talk, seed.value, task.task_id] = said
         self._next = {key: list(said) for key, said in self._seats.items()}
 
-    def leader_turns(self, round_: int, asset: str) -> Iterator[Turn]:
-        """The turns of one leader in a round."""
+    def leader_turns(self, round_: int, asset: str, sampled: bool) -> Iterator[Turn]:
+        """The turns of one leader in a round: those in which it votes, or all others."""
         for method, dialogue in self._dialogues.items():
             if dialogue.leader != asset or dialogue.rounds(self._experiment) <= round_:
+                continue
+            if sampled != (dialogue.votes > 0):
                 continue
             for seed in self._seeds:
                 for task in self._tasks:
                     seats = self._seats[dialogue.talk, seed.value, task.task_id]
                     shown = [prompts.shown(s.response, s.extracted, self._leader) for s in seats]
                     prompt = prompts.leader_prompt(task, shown)
-                    yield _turn(
-                        method, seed, task, round_, "leader", "leader", -1, prompt, [s.id for s in seats if s.id]
-                    )
+                    ids = [s.id for s in seats if s.id]
+                    answers = tuple(s.response for s in seats) if dialogue.defers else ()
+                    for vote in range(max(1, dialogue.votes)):
+                        turn = _turn(method, seed, task, round_, "leader", "leader", -1 - vote, prompt, ids)
+                        yield turn._replace(answers=answers)
 
     def agent_turns(self, round_: int, agents: Sequence[str]) -> Iterator[Turn]:
         """The turns of some agents in a round. They read what stood before the round, whoever wrote first in it."""

@@ -7,8 +7,9 @@ one, so it is refused, with the setting that differs.
 from collections.abc import Mapping
 from typing import Any
 
-from mlpo_core.config import Experiment, restrict
+from mlpo_core.config import Experiment
 from mlpo_core.errors import BadInput
+from mlpo_core.experiments import owner
 from mlpo_core.stages import STAGES
 from mlpo_core.store import Dataset, Store
 
@@ -20,23 +21,24 @@ def require_current(inputs: Mapping[str, Dataset], experiment: Experiment, store
         BadInput: One was made with other settings; names it, the setting, and what to do.
     """
     seen: set[tuple[str, str]] = set()
-    pending = list(inputs.values())
+    pending = [(dataset, experiment) for dataset in inputs.values()]
     while pending:
-        dataset = pending.pop()
+        dataset, downstream = pending.pop()
         asset = dataset.ref.asset
+        maker = owner(asset, downstream)
         if (asset, dataset.ref.key) in seen:
             continue
         seen.add((asset, dataset.ref.key))
-        sections = STAGES[asset].reads(experiment)
-        now = restrict(experiment, sections).model_dump(mode="json", include=set(sections))
+        sections = set(STAGES[asset].reads(maker))
+        now = STAGES[asset].view(maker).model_dump(mode="json", include=sections)
         if setting := _difference(dataset.manifest.config["config"], now):
             raise BadInput(
-                f"{asset} was made before {setting} of experiment {experiment.name} was changed: materialize {asset} "
+                f"{asset} was made before {setting} of experiment {maker.name} was changed: materialize {asset} "
                 "and what follows it again"
             )
         for name, key in dataset.manifest.input_keys.items():
             if key and (ref := store.find(name, key)):
-                pending.append(Dataset(ref))
+                pending.append((Dataset(ref), maker))
 
 
 def _difference(then: Any, now: Any, path: str = "") -> str | None:

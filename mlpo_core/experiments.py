@@ -15,8 +15,11 @@ import yaml
 
 from mlpo_core.config import Experiment, load
 from mlpo_core.errors import BadInput
+from mlpo_core.stages import STAGES
 
 _SUFFIXES = (".yaml", ".yml")
+_TRAINING = ("sft", "mlpo")
+"""Groups of stages that `trained_by` takes from another experiment."""
 
 
 def folder() -> Path:
@@ -81,6 +84,27 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
     if experiment.name != stem:
         raise BadInput(f"{path}: name: is {experiment.name!r}, but must be {stem!r} like the file")
     return experiment.model_copy(update={"name": name, **({"sweep": {}, "claims": None} if chosen else {})})
+
+
+def owner(asset: str, experiment: Experiment) -> Experiment:
+    """The experiment with whose settings an asset is made: that of `trained_by` for what training makes.
+
+    Raises:
+        BadInput: `trained_by` names no experiment, or one that has its own leaders from elsewhere.
+    """
+    if not experiment.trained_by or STAGES[asset].group not in _TRAINING:
+        return experiment
+    trainer = find(experiment.trained_by)
+    if trainer.trained_by:
+        raise BadInput(
+            f"{experiment.name}: trained_by: {trainer.name} trains no leader itself: name {trainer.trained_by}"
+        )
+    return trainer
+
+
+def skipped(asset: str, experiment: Experiment) -> str | None:
+    """Why an asset does not apply to an experiment, or None."""
+    return STAGES[asset].skipped(owner(asset, experiment))
 
 
 def _settings(path: Path, sweep: Mapping[str, Any], part: str) -> list[str]:

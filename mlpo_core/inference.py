@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from mlpo_core.base_models import locate
+from mlpo_core.benchmark.contamination import check_disjoint
+from mlpo_core.benchmark.costs import LEADERS as TRAINED
 from mlpo_core.benchmark.evidence import samples_per_agent
 from mlpo_core.benchmark.methods import Dialogue, selected
+from mlpo_core.benchmark.methods.deferral_leader import deferred_to
 from mlpo_core.config import Experiment, Leader
 from mlpo_core.conversation import Conversations, Turn, seeds
 from mlpo_core.engines import Engine, Sampling, open_engine
@@ -42,6 +45,7 @@ class Step(NamedTuple):
         leader: Asset of the leader's checkpoint; empty when agents write.
         last_agents: Whether this round's agents have all written after it.
         sampling: How it is sampled.
+        votes: Whether the leader writes samples to vote on.
         open: Starts its engine.
     """
 
@@ -50,6 +54,7 @@ class Step(NamedTuple):
     leader: str
     last_agents: bool
     sampling: Sampling
+    votes: bool
     open: Callable[[], AbstractContextManager[Engine]]
 
 
@@ -58,12 +63,15 @@ def run(ctx: Context) -> dict[str, Any]:
     leader = ctx.experiment.leader
     if leader is None:
         raise BadInput("leader: this experiment has none, so there are no rounds to run")
+    trained = {name: data for name, data in ctx.inputs.items() if name in TRAINED}
+    check_disjoint(trained, ctx.inputs["tasks"], ctx.store)
     tasks = list(read_tasks(ctx.inputs["tasks"], {"test"}).values())
     agents = [a.name for a in ctx.experiment.team.agents]
     samples = samples_per_agent(ctx.inputs["benchmark_proposals"], [t.task_id for t in tasks], agents)
     dialogues, not_run = _dialogues(ctx, samples)
     steps = list(_steps(ctx, leader, dialogues))
-    per_task = max(1, len(dialogues) * len(ctx.experiment.benchmark.seeds))
+    written = sum(max(1, dialogue.votes) for dialogue in dialogues.values())
+    per_task = max(1, written * len(ctx.experiment.benchmark.seeds))
     chunks = shards(tasks, max(1, _CHUNK_ROWS // per_task)) if dialogues else []
     index = TaskIndex(ctx.inputs["benchmark_proposals"])
     maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
@@ -112,6 +120,7 @@ def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iter
         experiment.inference.agent_temperature, experiment.proposals.top_p, experiment.proposals.max_new_tokens
     )
     leader_sampling = Sampling(experiment.inference.temperature, 1.0, leader.max_new_tokens)
+    vote_sampling = leader_sampling._replace(temperature=experiment.inference.vote_temperature)
     for round_ in range(max((d.rounds(experiment) for d in dialogues.values()), default=0)):
         going = [d for d in dialogues.values() if d.rounds(experiment) > round_]
         speaking = {
@@ -121,9 +130,10 @@ def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iter
         for model, names in speaking.items():
             path, revision, trust = model
             opener = partial(open_engine, experiment.engine, path, revision=revision, trust_remote_code=trust)
-            yield Step(round_, names, "", model == list(speaking)[-1], agent_sampling, opener)
-        for asset in dict.fromkeys(d.leader for d in going if d.leader):
-            yield Step(round_, (), asset, False, leader_sampling, partial(_open_leader, ctx, leader, asset))
+            yield Step(round_, names, "", model == list(speaking)[-1], agent_sampling, False, opener)
+        for asset, votes in dict.fromkeys((d.leader, d.votes > 0) for d in going if d.leader):
+            sampling = vote_sampling if votes else leader_sampling
+            yield Step(round_, (), asset, False, sampling, votes, partial(_open_leader, ctx, leader, asset))
 
 
 def _open_leader(ctx: Context, leader: Leader, asset: str) -> Engine:
@@ -152,7 +162,7 @@ def _check_prompts(conversations: Conversations, steps: Sequence[Step], maker: P
     """Refuse leader prompts that are too long before anything is generated, as far as they are known: in round 0."""
     for step in steps:
         if step.leader and step.round == 0:
-            _check_lengths(list(conversations.leader_turns(0, step.leader)), maker, leader)
+            _check_lengths(list(conversations.leader_turns(0, step.leader, step.votes)), maker, leader)
 
 
 def _check_lengths(turns: Sequence[Turn], maker: PromptMaker, leader: Leader) -> None:
@@ -173,7 +183,7 @@ def _take(
 ) -> None:
     """Make a step's generations, or read them back, and let everybody hear them."""
     if step.leader:
-        turns = list(conversations.leader_turns(step.round, step.leader))
+        turns = list(conversations.leader_turns(step.round, step.leader, step.votes))
     else:
         turns = list(conversations.agent_turns(step.round, step.agents))
     if part in ctx.writer.done():
@@ -203,7 +213,8 @@ def _generate(experiment: Experiment, turns: Sequence[Turn], sampling: Sampling,
 
 def _rows(turns: Sequence[Turn], generations: Sequence[Generation], grader: Grader) -> list[dict[str, Any]]:
     texts = [g.text.encode("utf-8", "replace").decode() for g in generations]  # half characters fit no file
-    verdicts = grader.grade_many([(turn.task, text) for turn, text in zip(turns, texts, strict=True)])
+    graded = [deferred_to(text, t.answers) if t.answers else text for t, text in zip(turns, texts, strict=True)]
+    verdicts = grader.grade_many([(turn.task, text) for turn, text in zip(turns, graded, strict=True)])
     return [
         {
             **generation._asdict(),

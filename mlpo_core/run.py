@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from mlpo_core.checks import verify
 from mlpo_core.checks.finding import Subject
-from mlpo_core.config import Experiment, restrict
+from mlpo_core.config import Experiment
 from mlpo_core.errors import BadInput
+from mlpo_core.experiments import owner, skipped
 from mlpo_core.progress import log
 from mlpo_core.stages import STAGES, key, origin
 from mlpo_core.storage_errors import explain_full_disk, explained
@@ -72,12 +73,14 @@ def resolve(asset: str, experiment: Experiment, store: Store) -> Spec:
     Raises:
         BadInput: An input has not been made for this experiment as it is now; names it and the command to run.
     """
+    if (trainer := owner(asset, experiment)) is not experiment:
+        return resolve(asset, trainer, store).model_copy(update={"partition": experiment.name})
     found = versions(experiment, store)
     inputs: dict[str, VersionRef | None] = {}
     for name in STAGES[asset].inputs:
         inputs[name] = found.get(name)
-        if inputs[name] is None and not STAGES[name].skipped(experiment):
-            missing = next(a for a in STAGES if a not in found and not STAGES[a].skipped(experiment))
+        if inputs[name] is None and not skipped(name, experiment):
+            missing = next(a for a in STAGES if a not in found and not skipped(a, experiment))
             raise BadInput(
                 f"{asset} needs {name}, which has not been made for experiment {experiment.name} as it is now. "
                 f"Run: python -m mlpo_core run {missing} --experiment {experiment.name}"
@@ -88,8 +91,13 @@ def resolve(asset: str, experiment: Experiment, store: Store) -> Spec:
 def versions(experiment: Experiment, store: Store) -> dict[str, VersionRef]:
     """The versions that this experiment asks for, as far as they are there: walks the chain by keys, not pointers."""
     found: dict[str, VersionRef] = {}
+    trained: dict[str, VersionRef] | None = None
     for asset, stage in STAGES.items():
-        needed = [name for name in stage.inputs if not STAGES[name].skipped(experiment)]
+        if (trainer := owner(asset, experiment)) is not experiment:
+            trained = versions(trainer, store) if trained is None else trained
+            found |= {asset: trained[asset]} if asset in trained else {}
+            continue
+        needed = [name for name in stage.inputs if not skipped(name, experiment)]
         if stage.skipped(experiment) or any(name not in found for name in needed):
             continue
         source = origin(stage, experiment, {name: found.get(name) for name in stage.inputs})
@@ -143,7 +151,7 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
     version_key = writer.key
     store.set_damaged_aside(spec.asset, version_key)
     context = Context(
-        experiment=restrict(spec.experiment, stage.reads(spec.experiment)),
+        experiment=stage.view(spec.experiment),
         inputs={name: Dataset(ref) for name, ref in spec.inputs.items() if ref},
         writer=writer,
         store=store,

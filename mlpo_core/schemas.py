@@ -188,6 +188,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "mlpo_dataset": pa.schema(_MLPO_FIELDS),
     "mlpo_leader": TRAINING_LOG,
     "grpo_leader": TRAINING_LOG,
+    "deferral_leader": TRAINING_LOG,
     "benchmark_proposals": pa.schema(_proposal_fields()),
     "team_rounds": pa.schema(_ROUND_FIELDS),
     "benchmark_predictions": pa.schema(_PREDICTION_FIELDS),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mlpo_core.config import Experiment, restrict
+from mlpo_core.config import Benchmark, Experiment, restrict
 from mlpo_core.model_references import fingerprint as model_fingerprint
 from mlpo_core.store import Origin, VersionRef
 from mlpo_core.tasks.sources import fingerprint, recorded_fingerprint
@@ -34,8 +34,28 @@ def _needs_grpo(experiment: Experiment) -> str | None:
     return None if experiment.grpo.enabled else "grpo.enabled is false"
 
 
+def _needs_deferral(experiment: Experiment) -> str | None:
+    from mlpo_core.benchmark.methods import selected  # methods know experiments, not the other way round
+
+    if reason := _needs_leader(experiment):
+        return reason
+    return None if "deferral_leader" in selected(experiment) else "benchmark.methods does not name deferral_leader"
+
+
 def _nothing(_: Experiment) -> dict[str, str]:
     return {}
+
+
+def _as_it_is(experiment: Experiment) -> Experiment:
+    return experiment
+
+
+def _generating(experiment: Experiment) -> Experiment:
+    """Of `benchmark` only seeds and the methods that generate: another vote must not make all rounds again."""
+    from mlpo_core.benchmark.methods import selected
+
+    methods = tuple(name for name, method in selected(experiment).items() if method.dialogue)
+    return experiment.model_copy(update={"benchmark": Benchmark(methods=methods, seeds=experiment.benchmark.seeds)})
 
 
 def _no_section(_: Experiment) -> tuple[str, ...]:
@@ -64,6 +84,7 @@ class Stage:
         distributed: Whether several processes can make it together (torchrun, Ray Train).
         external: Fingerprints of mutable inputs outside the store (files, hub revisions).
         also: Further sections that it reads under some settings only, so that others do not enter its key for nothing.
+        narrowed: Takes out of the experiment what the stage does not read of its sections.
     """
 
     asset: str
@@ -78,10 +99,15 @@ class Stage:
     distributed: bool = False
     external: Callable[[Experiment], Mapping[str, str]] = _nothing
     also: Callable[[Experiment], tuple[str, ...]] = _no_section
+    narrowed: Callable[[Experiment], Experiment] = _as_it_is
 
     def reads(self, experiment: Experiment) -> tuple[str, ...]:
         """The config sections that it reads for an experiment."""
         return (*self.sections, *self.also(experiment))
+
+    def view(self, experiment: Experiment) -> Experiment:
+        """All that it gets to see of an experiment, and all that its key covers."""
+        return restrict(self.narrowed(experiment), self.reads(experiment))
 
 
 _GENERATION = ("seed", "team", "engine")
@@ -188,6 +214,18 @@ STAGES: Mapping[str, Stage] = {
             skipped=_needs_grpo,
         ),
         Stage(
+            "deferral_leader",
+            "mlpo",
+            "A baseline: the same leader taught to name the agent to trust",
+            ("base_models", "agent_proposals", "sft_leader", "mlpo_dataset"),
+            ("seed", "leader", "sft"),
+            "1",
+            "mlpo_core.training.deferral:run",
+            libraries=_TRAINING,
+            distributed=True,
+            skipped=_needs_deferral,
+        ),
+        Stage(
             "benchmark_proposals",
             "benchmark",
             "Answers of every agent to every test task, enough for the largest vote",
@@ -201,11 +239,20 @@ STAGES: Mapping[str, Stage] = {
             "team_rounds",
             "benchmark",
             "Every generation of the leaders and agents in T-round runs",
-            ("tasks", "base_models", "benchmark_proposals", "sft_leader", "mlpo_leader", "grpo_leader"),
+            (
+                "tasks",
+                "base_models",
+                "benchmark_proposals",
+                "sft_leader",
+                "mlpo_leader",
+                "grpo_leader",
+                "deferral_leader",
+            ),
             (*_GENERATION, "leader", "proposals", "inference", "benchmark"),
             "1",
             "mlpo_core.inference:run",
             skipped=_needs_leader,
+            narrowed=_generating,
         ),
         Stage(
             "benchmark_predictions",
@@ -229,6 +276,7 @@ STAGES: Mapping[str, Stage] = {
                 "mlpo_dataset",
                 "mlpo_leader",
                 "grpo_leader",
+                "deferral_leader",
                 "benchmark_predictions",
             ),
             tuple(f for f in Experiment.model_fields if f != "launcher"),
@@ -243,7 +291,7 @@ STAGES: Mapping[str, Stage] = {
 def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef | None]) -> Origin:
     """Everything that a version's key covers."""
     sections = stage.reads(experiment)
-    config = restrict(experiment, sections).model_dump(mode="json", include=set(sections))
+    config = stage.view(experiment).model_dump(mode="json", include=set(sections))
     packages = stage.libraries
     if "engine" in sections:
         packages += _ENGINE_PACKAGES.get(experiment.engine.kind, ())

@@ -8,8 +8,8 @@ import dagster as dg
 from mlpo_core.checks import checks_of, verify
 from mlpo_core.checks.finding import Finding
 from mlpo_core.current import require_current
-from mlpo_core.experiments import find
-from mlpo_core.run import Outcome, Spec, lookup, subject
+from mlpo_core.experiments import find, owner, skipped
+from mlpo_core.run import Outcome, Spec, lookup, resolve, subject
 from mlpo_core.stages import STAGES
 from mlpo_core.store import Dataset, Store, VersionRef
 from pipelines.abandoned import sign
@@ -89,16 +89,20 @@ def _materialize(
     store = Store()
     experiment = find(partition)
     present = {upstream: dataset for upstream, dataset in inputs.items() if dataset is not None}
-    if not STAGES[name].skipped(experiment):
-        require_current(present, experiment, store)
-    spec = Spec(
-        asset=name,
-        partition=partition,
-        experiment=experiment,
-        inputs={upstream: dataset.ref if dataset else None for upstream, dataset in inputs.items()},
-        root=store.root,
-        fresh=context.run.tags.get(FRESH, ""),
-    )
+    fresh = context.run.tags.get(FRESH, "")
+    if owner(name, experiment) is not experiment:  # its inputs are those of the experiment that trains
+        spec = resolve(name, experiment, store).model_copy(update={"fresh": fresh})
+    else:
+        if not skipped(name, experiment):
+            require_current(present, experiment, store)
+        spec = Spec(
+            asset=name,
+            partition=partition,
+            experiment=experiment,
+            inputs={upstream: dataset.ref if dataset else None for upstream, dataset in inputs.items()},
+            root=store.root,
+            fresh=fresh,
+        )
     before = store.pointed(partition, name)
     return _result(spec, lookup(spec) or launch(context, spec), before)
 

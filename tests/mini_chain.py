@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlpo_core.config import Experiment, restrict
+from mlpo_core.config import Experiment
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.run import Context
 from mlpo_core.stages import STAGES
@@ -42,7 +42,7 @@ def put(
 
 def context(store: Store, asset: str, config: Experiment, inputs: dict[str, Dataset], key: str = "k") -> Context:
     """What `run.run` gives a stage's function."""
-    return Context(restrict(config, STAGES[asset].reads(config)), inputs, store.writer(asset, key), store, "mini")
+    return Context(STAGES[asset].view(config), inputs, store.writer(asset, key), store, "mini")
 
 
 def commit(ctx: Context, stats: dict[str, Any]) -> Dataset:

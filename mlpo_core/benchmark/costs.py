@@ -9,7 +9,7 @@ from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import COSTS, Answers, Outcomes, Way
 from mlpo_core.store import Dataset
 
-LEADERS = ("sft_leader", "mlpo_leader", "grpo_leader")
+LEADERS = ("sft_leader", "mlpo_leader", "grpo_leader", "deferral_leader")
 NOT_RECORDED = "not recorded"
 _GENERATED = ("agent_proposals", "benchmark_proposals", "team_rounds")
 

@@ -134,7 +134,7 @@ def _describe(ctx: Context, parts: int) -> dict[str, Any]:
     ties: dict[str, float] = {}
     for row in totals:
         accuracy.setdefault(row["method"], {})[f"T={row['rounds']}"] = round(row["correct"] / row["n"], 4)
-        if row["method"].startswith(("majority_vote", "debate")):
+        if row["method"].startswith(("majority_vote", "debate", "first_agents")) or "_vote@" in row["method"]:
             ties[f"{row['method']}, T={row['rounds']}"] = round(row["tie"] / row["n"], 4)
     headline = {"methods": len(accuracy), "predictions": sum(row["n"] for row in totals)}
     headline |= {name: list(by_round.values())[-1] for name, by_round in accuracy.items()}

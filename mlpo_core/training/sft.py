@@ -4,7 +4,7 @@ The loss covers the completion and its end-of-turn token; prompts and segments w
 a backtracking trace, when masked) are labelled -100.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,7 +16,6 @@ from trl.trainer.utils import disable_dropout_in_model
 from mlpo_core import chat
 from mlpo_core.errors import BadInput
 from mlpo_core.run import Context
-from mlpo_core.store import Dataset
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import training_log
 from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
@@ -42,24 +41,55 @@ class Labelled(NamedTuple):
     labels: list[int]
 
 
+class Example(NamedTuple):
+    """A user turn, the pieces of its completion, and whether each is learnt. `id` names it in errors."""
+
+    id: str
+    prompt: str
+    segments: Sequence[tuple[str, bool]]
+
+
 def run(ctx: Context) -> dict[str, Any]:
     """Fine-tune the base leader and write its checkpoint and training log."""
+    columns = ("trace_id", "prompt", "completion_segments")
+    examples = (
+        Example(r["trace_id"], r["prompt"], [(s["text"], s["train"]) for s in r["completion_segments"]])
+        for r in ctx.inputs["sft_dataset"].rows(columns)
+    )
+    return tune(
+        ctx,
+        examples,
+        "traces",
+        "sft_dataset has no trace to learn from: raise sft.samples or sft.tasks, or set sft.enabled: false",
+    )
+
+
+def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> dict[str, Any]:
+    """Fine-tune the leader that the stage starts from with the settings in `sft`; returns the manifest's stats.
+
+    Args:
+        ctx: A stage that makes a leader.
+        examples: Read once, written to a scratch file.
+        unit: What an example is called in the headline.
+        nothing: What to say when there is none.
+
+    Raises:
+        BadInput: There is no example, or one does not fit the leader's context.
+    """
     settings = ctx.experiment.sft
     model, tokenizer, _ = leaders.load_start(ctx, settings.lora_rank)
     limit = leaders.context_limit(model, leaders.leader_section(ctx))
     scratch = ctx.writer.scratch()
-    traces: list[str] = []
-    rows = write_rows(scratch / "rows.arrow", _rows(ctx.inputs["sft_dataset"], tokenizer, limit, traces), _ROWS)
-    if not traces:
-        raise BadInput(
-            "sft_dataset has no trace to learn from: raise sft.samples or sft.tasks, or set sft.enabled: false"
-        )
-    seed = stable_seed(ctx.experiment.seed, "sft_leader")
+    ids: list[str] = []
+    rows = write_rows(scratch / "rows.arrow", _rows(examples, tokenizer, limit, ids), _ROWS)
+    if not ids:
+        raise BadInput(nothing)
+    seed = stable_seed(ctx.experiment.seed, ctx.writer.asset)
     batch = settings.batch_size
-    order = run_order(len(traces), batch, settings.steps, seed)
+    order = run_order(len(ids), batch, settings.steps, seed)
 
     def rows_of_step(step: int) -> list[str]:
-        return [traces[i] for i in order[step * batch : (step + 1) * batch]]
+        return [ids[i] for i in order[step * batch : (step + 1) * batch]]
 
     schedule = Schedule(
         steps=settings.steps,
@@ -85,7 +115,7 @@ def run(ctx: Context) -> dict[str, Any]:
     put_plot(ctx, table, _PANELS)
     return {
         "headline": {
-            "traces": len(traces),
+            unit: len(ids),
             "steps": settings.steps,
             "final loss": round(training_log.last(table, "loss", over=10) or 0.0, 4),
             "tokens": int(training_log.last(table, "num_tokens") or 0),
@@ -115,21 +145,20 @@ def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end
     return Labelled([*head, *ids, end], [*[IGNORED] * len(head), *labels, end])
 
 
-def _rows(traces: Dataset, tokenizer: Any, limit: int, ids: list[str]) -> Iterator[dict[str, Any]]:
+def _rows(examples: Iterable[Example], tokenizer: Any, limit: int, ids: list[str]) -> Iterator[dict[str, Any]]:
     if not tokenizer.is_fast:
         raise BadInput(
             f"{tokenizer.name_or_path}: masking parts of a trace needs a tokenizer that gives character offsets"
         )
     end = leaders.end_of_turn(tokenizer)
-    for row in traces.rows(("trace_id", "prompt", "completion_segments")):
-        segments = [(s["text"], s["train"]) for s in row["completion_segments"]]
-        labelled = label(tokenizer, row["prompt"], segments, end)
+    for example in examples:
+        labelled = label(tokenizer, example.prompt, example.segments, end)
         if len(labelled.input_ids) > limit:
             raise BadInput(
-                f"sft_dataset, trace {row['trace_id']}: {len(labelled.input_ids)} tokens, but the leader's context "
-                f"is {limit}: raise leader.max_context if the model allows it, or show less with leader.information"
+                f"{example.id}: {len(labelled.input_ids)} tokens, but the leader's context is {limit}: raise "
+                "leader.max_context if the model allows it, or show less with leader.information"
             )
-        ids.append(row["trace_id"])
+        ids.append(example.id)
         yield labelled._asdict()
 
 

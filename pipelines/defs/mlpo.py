@@ -1,4 +1,4 @@
-"""MLPO: prompts that show the team's answers, the leader trained on them, and the baseline trained without."""
+"""MLPO: prompts that show the team's answers, the leader trained on them, and its baselines."""
 
 from pipelines.stage_asset import ACCELERATOR, stage_asset
 
@@ -6,4 +6,5 @@ ASSETS = [
     stage_asset("mlpo_dataset", kinds={"parquet"}),
     stage_asset("mlpo_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
     stage_asset("grpo_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
+    stage_asset("deferral_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
 ]

@@ -6,8 +6,7 @@ The reference is the experiment's pointer in the store, so what the command line
 import dagster as dg
 
 from mlpo_core.errors import BadInput
-from mlpo_core.experiments import find
-from mlpo_core.stages import STAGES
+from mlpo_core.experiments import find, skipped
 from mlpo_core.store import Dataset, Store, VersionRef
 from pipelines.errors import as_failure
 
@@ -33,6 +32,6 @@ class VersionRefIOManager(dg.IOManager):
             ref = Store().pointed(partition, asset)
             if ref is not None:
                 return Dataset(ref)
-            if not STAGES[asset].skipped(find(partition)):
+            if not skipped(asset, find(partition)):
                 raise BadInput(f"{asset} has not been made for experiment {partition}: materialize it first")
         return None

@@ -12,7 +12,7 @@ from mlpo_core.laboratory.tokenizer import character_tokenizer
 from tests import mini_chain as mini
 
 N, T = 5, 3
-LEADERS = ("base_models", "mlpo_leader", "sft_leader")
+LEADERS = ("base_models", "mlpo_leader", "sft_leader", "deferral_leader")
 
 
 class World:
@@ -200,6 +200,44 @@ def test_predictions_after_every_round_with_their_cost(make):
     assert rows["mlpo_leader/team", "t00001", 1]["n_correct_shown"] == 0
     assert rows["mlpo_leader/team", "t00001", 2]["n_correct_shown"] == 3  # all agents revised to the right answer
     assert rows["debate", "t00001", 1]["extracted"] == "0" and rows["debate", "t00001", 2]["correct"]
+
+
+def test_a_leader_that_defers_gives_the_answer_of_the_seat_it_names(make, world, monkeypatch):
+    real = world.open
+
+    def trusting(config, model, **options):
+        return mini.ScriptedEngine(lambda _: "<answer>2</answer>") if "deferral" in str(model) else real(config, model)
+
+    monkeypatch.setattr(inference, "open_engine", trusting)
+    _, predict = make(methods=["deferral_leader"])
+    rounds, data = predict()
+    assert rounds.count() == N
+    rows = {r["task_id"]: r for r in data.rows()}
+    # Everybody's sample 0 says 0, which is right for task 0 only; the 2 that it writes is a seat and not an answer.
+    assert {t: (r["extracted"], r["correct"], r["generations"]) for t, r in rows.items()} == {
+        f"t{n:05d}": ("0", n == 0, 4) for n in range(N)
+    }
+
+
+def test_a_leaders_own_samples_are_voted_on_at_equal_calls(make, world, monkeypatch):
+    says = iter([7, 1, 1, 8, 1] * N)
+    engine = mini.ScriptedEngine(lambda _: f"<answer>{next(says)}</answer>")
+    monkeypatch.setattr(inference, "open_engine", lambda *_, **__: engine)
+    _, predict = make(methods=["mlpo_leader/team_vote@5"])
+    rounds, data = predict()
+    assert rounds.count() == 5 * N and {s.temperature for _, s in engine.calls} == {0.7}
+    for row in data.rows():
+        assert (row["extracted"], row["generations"], len(row["source_ids"])) == ("1", 3 + 5, 5)
+        assert row["correct"] == (row["task_id"] == "t00001") and not row["tie"]
+
+
+def test_votes_of_the_leader_cost_as_many_calls_as_all_rounds(make):
+    _, predict = make(methods=["leader_vote", "mlpo_leader/team"])
+    _, data = predict()
+    most = {}
+    for row in data.rows():
+        most[row["method"]] = max(most.get(row["method"], 0), row["generations"])
+    assert set(most.values()) == {4 * T} and len(most) == 3
 
 
 def test_leaders_that_were_not_made_are_listed(make):

@@ -46,8 +46,10 @@ EVALUATED = {"team_rounds", "benchmark_predictions", "benchmark_report"}
         ("sft.steps=7", {"sft_dataset", "sft_leader", "mlpo_leader", "grpo_leader"} | EVALUATED),
         ("inference.rounds=2", EVALUATED),
         ("benchmark.methods=[single]", EVALUATED),
+        ("benchmark.votes=[3,5]", {"benchmark_predictions", "benchmark_report"}),
+        ("benchmark.claims=[[mlpo_leader/team,any_correct]]", {"benchmark_predictions", "benchmark_report"}),
         ("launcher=ray", set()),
-        ("seed=2", set(CHAIN)),
+        ("seed=2", set(CHAIN) - {"deferral_leader"}),
     ],
 )
 def test_one_knob_changes_exactly_what_depends_on_it(override: str, changed: set[str]) -> None:

@@ -26,6 +26,7 @@ ASSETS = {
     "mlpo_dataset",
     "mlpo_leader",
     "grpo_leader",
+    "deferral_leader",
     "benchmark_proposals",
     "team_rounds",
     "benchmark_predictions",

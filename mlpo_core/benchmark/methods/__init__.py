@@ -8,8 +8,10 @@ import re
 from mlpo_core.benchmark.methods.any_correct import AnyCorrect
 from mlpo_core.benchmark.methods.best_of_team import BestOfTeam
 from mlpo_core.benchmark.methods.debate import debate
-from mlpo_core.benchmark.methods.deferral_leader import DeferralLeader
+from mlpo_core.benchmark.methods.deferral_leader import deferral_leader
 from mlpo_core.benchmark.methods.family_router import FamilyRouter
+from mlpo_core.benchmark.methods.first_agents import FirstAgents
+from mlpo_core.benchmark.methods.leader_vote import equal_calls, leader_vote
 from mlpo_core.benchmark.methods.leaders import LEADERS, attacked, led
 from mlpo_core.benchmark.methods.majority_vote import MajorityVote
 from mlpo_core.benchmark.methods.mixture_of_agents import mixture_of_agents
@@ -23,12 +25,13 @@ from mlpo_core.errors import BadInput
 __all__ = ["Answer", "Dialogue", "Method", "Seed", "all_methods", "check_methods", "selected"]
 
 _VOTE = re.compile(r"majority_vote@([1-9]\d{0,5})")
+_LEADER_VOTE = re.compile(rf"({'|'.join(LEADERS)})/(team|solo)_vote@([1-9]\d{{0,5}})")
 
 
 def all_methods(experiment: Experiment) -> dict[str, Method]:
     """Every method that there is for a team, by full name, in the order of reports."""
     team = tuple(a.name for a in experiment.team.agents)
-    k = len(team)
+    k, rounds = len(team), experiment.inference.rounds
     votes = experiment.benchmark.votes or tuple(sorted({k, 4 * k, 20, 40}))
     methods: list[Method] = [
         *(Single(agent) for agent in team),
@@ -38,12 +41,14 @@ def all_methods(experiment: Experiment) -> dict[str, Method]:
         AnyCorrect(),
         FamilyRouter(),
         SelectLLM(),
-        DeferralLeader(),
+        deferral_leader(team),
         *(led(which, seats) for which in LEADERS for seats in (team, ())),
         *(attacked(which, team) for which in LEADERS),
+        *(leader_vote("mlpo_leader", team if shown else (), n) for shown, n in equal_calls(k, rounds).items()),
         debate(team),
         mixture_of_agents(team),
         *(self_team(agent, k) for agent in team),
+        *(FirstAgents(n) for n in range(1, k + 1)),
     ]
     return {method.name: method for method in methods}
 
@@ -52,7 +57,8 @@ def selected(experiment: Experiment) -> dict[str, Method]:
     """The methods that `benchmark.methods` names, in the order of reports.
 
     A name is a full one, or a family: `single`, `majority_vote`, `leaders`, `untrained_leader`, `best_of_team` (with
-    its oracle), `self_team`, `attacked` (every leader; not among `leaders`, for it is no way of answering well).
+    its oracle), `self_team`, `first_agents`, `leader_vote` (at as many calls as all rounds of the MLPO leader),
+    `attacked` (every leader; not among `leaders`, for it is no way of answering well).
 
     Raises:
         BadInput: A name is neither.
@@ -60,8 +66,8 @@ def selected(experiment: Experiment) -> dict[str, Method]:
     methods = all_methods(experiment)
     chosen: set[str] = set()
     for name in experiment.benchmark.methods:
-        if vote := _VOTE.fullmatch(name):
-            methods.setdefault(name, MajorityVote(int(vote.group(1))))
+        if extra := _of_any_size(experiment, name):
+            methods.setdefault(name, extra)
         members = {m for m in methods if name in (m, *_families(m))}
         if not members:
             families = sorted({family for method in methods for family in _families(method)} - set(methods))
@@ -85,13 +91,25 @@ def check_methods(experiment: Experiment) -> None:
     tests = experiment.claims.tests if experiment.claims else ()
     named += [("claims.tests", name) for test in tests for name in (test.method, *test.against)]
     for field, name in named:
-        if (method := name.partition(" T=")[0]) not in known and not _VOTE.fullmatch(method):
+        if (method := name.partition(" T=")[0]) not in known and not _of_any_size(experiment, method):
             raise BadInput(f"{field}: {name!r} is no method of this experiment. Methods: {', '.join(known)}")
+
+
+def _of_any_size(experiment: Experiment, name: str) -> Method | None:
+    """The vote of a size that is not listed, or None where the name is none of a vote."""
+    if vote := _VOTE.fullmatch(name):
+        return MajorityVote(int(vote.group(1)))
+    if vote := _LEADER_VOTE.fullmatch(name):
+        team = tuple(a.name for a in experiment.team.agents) if vote.group(2) == "team" else ()
+        return leader_vote(vote.group(1), team, int(vote.group(3)))
+    return None
 
 
 def _families(name: str) -> tuple[str, ...]:
     """The families that a full name belongs to."""
     if name.endswith("/attacked"):
         return ("attacked",)
+    if "_vote@" in name and "/" in name:
+        return ("leader_vote",)
     stem = re.split(r"[:@/]", name, maxsplit=1)[0].removesuffix("_oracle")
     return (stem, "leaders") if stem in LEADERS else (stem,)

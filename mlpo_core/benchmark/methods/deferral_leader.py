@@ -1,23 +1,27 @@
-"""`deferral_leader`: a leader trained to name the agent to trust. Listed in every report as not run."""
+"""`deferral_leader`: a leader trained to name the member of the team to trust; its answer is that member's answer."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
 
-from mlpo_core.benchmark.evidence import History
-from mlpo_core.benchmark.methods.protocol import Dialogue, Predictor
-from mlpo_core.config import Experiment
+from mlpo_core.benchmark.methods.leaders import Led
+from mlpo_core.benchmark.methods.protocol import Dialogue
+
+NAME = "deferral_leader"
+_NAMED = re.compile(r"<answer>\s*(\d{1,4})\s*</answer>")
 
 
-@dataclass(frozen=True)
-class DeferralLeader:
-    """A place in the tables."""
+def deferral_leader(team: tuple[str, ...]) -> Led:
+    """The method of a team: one round, for it writes nothing that an agent could revise its answer by."""
+    return Led(NAME, Dialogue(NAME, team, "leader", NAME, defers=True))
 
-    name: str = "deferral_leader"
-    dialogue: Dialogue | None = None
 
-    def unavailable(self, experiment: Experiment, samples: int) -> str | None:
-        """Always."""
-        return "no deferral leader is trained in this version"
+def naming(seat: int) -> str:
+    """What the leader writes to trust a seat (0-based): the number that the prompt gives its answer."""
+    return f"<answer>{seat + 1}</answer>"
 
-    def fit(self, history: History) -> Predictor:
-        """Never asked for."""
-        raise NotImplementedError(self.name)
+
+def deferred_to(response: str, answers: Sequence[str]) -> str:
+    """The answer that a response defers to; empty when it names nobody of the team, which counts as no answer."""
+    named = _NAMED.findall(response)
+    seat = int(named[-1]) - 1 if named else -1
+    return answers[seat] if 0 <= seat < len(answers) else ""

@@ -64,6 +64,8 @@ class Dialogue:
         talk: Name under which the seats' revisions are stored. Methods that share it share the generations.
         one_agent: The seats are different samples of one agent.
         attacked: One seat tries to instruct the leader (`benchmark.attack`); one round.
+        defers: The leader names a seat, whose answer is then its own; one round.
+        votes: How often the leader writes, sampled; above 0 one round, and its answers are voted on.
     """
 
     leader: str | None
@@ -72,11 +74,14 @@ class Dialogue:
     talk: str
     one_agent: bool = False
     attacked: bool = False
+    defers: bool = False
+    votes: int = 0
 
     def rounds(self, experiment: Experiment) -> int:
         """How many rounds are run: agents whose responses are recorded cannot revise them."""
         recorded = any(a.model.startswith("recorded:") for a in experiment.team.agents if a.name in self.seats)
-        return experiment.inference.rounds if self.seats and not recorded and not self.attacked else 1
+        once = recorded or not self.seats or self.attacked or self.defers or self.votes
+        return 1 if once else experiment.inference.rounds
 
     def sample(self, seed: Seed, seat: int, samples: int) -> int:
         """Which of its agent's samples is a seat's answer in round 0."""

@@ -134,6 +134,8 @@ def _notes(ctx: Context, outcomes: Outcomes) -> list[str]:
             notes.append(f"{source.benchmark}: its published test set is divided (divide_test)")
     if wrong := stats.get("gold_graded_wrong", {}).get("count"):
         notes.append(f"the grader rejects the gold answer of {wrong} tasks, which nobody can solve")
+    if trainer := ctx.experiment.trained_by:
+        notes.append(f"the leaders were trained by experiment {trainer}, and are tested here with this team and tasks")
     if len(outcomes.seeds) == 1:
         notes.append("one seed: intervals are over tasks only")
     return notes

@@ -26,6 +26,9 @@ def test_families_expand():
         f"{which}_leader/{mode}" for which in ("untrained", "sft", "mlpo", "grpo") for mode in ("team", "solo")
     ]
     assert methods("self_team") == ["self_team:alpha", "self_team:beta", "self_team:gamma"]
+    assert methods("leader_vote") == ["mlpo_leader/team_vote@17", "mlpo_leader/solo_vote@20"]
+    assert methods("sft_leader/solo_vote@3") == ["sft_leader/solo_vote@3"]
+    assert methods("first_agents") == ["first_agents:1", "first_agents:2", "first_agents:3"]
     assert methods("untrained_leader/solo", "any_correct") == ["any_correct", "untrained_leader/solo"]
 
 
