@@ -92,7 +92,7 @@ class Conversations:
                     self._seats[dialogue.talk, seed.value, task.task_id] = said
         self._next = {key: list(said) for key, said in self._seats.items()}
 
-    def leader_turns(self, round_: int, asset: str, sampled: bool) -> Iterator[Turn]:
+    def leader_turns(self, round_: int, asset: str, sampled: bool = False) -> Iterator[Turn]:
         """The turns of one leader in a round: those in which it votes, or all others."""
         for method, dialogue in self._dialogues.items():
             if dialogue.leader != asset or dialogue.rounds(self._experiment) <= round_:

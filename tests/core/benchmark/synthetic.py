@@ -86,7 +86,7 @@ def build(
     write("grpo_leader", _log({"correct": 0.4, "seconds": 1.0}))
     write("benchmark_proposals", [_proposal(t, a, 0) for t in tasks[40:] for a in AGENTS])
     write("benchmark_predictions", predictions(tasks[40:], seeds, ways), headline={"methods": 9}, not_run=NOT_RUN)
-    inputs = {a: Dataset(made[a]) for a in STAGES["benchmark_report"].inputs}
+    inputs = {a: Dataset(made[a]) for a in STAGES["benchmark_report"].inputs if a in made}
     writer = store.writer("benchmark_report", f"{settings.name}-key")
     return Context(settings, inputs, writer, store, settings.name)
 

@@ -16,7 +16,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from mlpo_core.config import Experiment, parse, restrict
+from mlpo_core.config import Experiment, parse
 from mlpo_core.laboratory.tokenizer import character_tokenizer
 from mlpo_core.run import Context
 from mlpo_core.seats import write as write_seats
@@ -142,7 +142,7 @@ class Inputs:
         stage = STAGES[asset]
         refs = {name: self.refs.get(name) for name in stage.inputs}
         return Context(
-            experiment=restrict(experiment, stage.reads(experiment)),
+            experiment=stage.view(experiment),
             inputs={name: Dataset(ref) for name, ref in refs.items() if ref},
             writer=self.store.writer(asset, key(asset, origin(stage, experiment, refs))),
             store=self.store,
