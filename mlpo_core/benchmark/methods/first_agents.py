@@ -34,7 +34,8 @@ class FirstAgents:
 
     def _predict(self, shard: Shard, seed: Seed) -> Iterator[Answer]:
         cube, sample, agents = shard.cube, seed.position % shard.samples, np.arange(self.k)
-        draws = [stable_seed("tie", self.name, seed.value, t.task_id) for t in shard.tasks]
+        # The draws of the vote of this size: with all agents the two are one vote, and one coin must decide it.
+        draws = [stable_seed("tie", f"majority_vote@{self.k}", seed.value, t.task_id) for t in shard.tasks]
         result = tally(cube.codes[:, : self.k, sample], cube.answers, draws)
         for task in range(len(shard.tasks)):
             cell = (task, int(result.position[task]), sample)

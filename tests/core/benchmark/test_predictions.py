@@ -108,6 +108,21 @@ def test_a_vote_that_is_no_multiple_of_the_team_draws_who_votes_once_more(make):
     assert set(extra) == set(mini.AGENTS) and max(extra.values()) < 40
 
 
+def test_a_smaller_team_is_its_first_agents_and_the_whole_team_is_the_vote_itself(make):
+    def rule(t, a, j):
+        return {"alpha": t["answer"], "beta": "-1", "gamma": "-1" if int(t["answer"]) % 2 else "-2"}[a]
+
+    found = by_method(make(answer=rule, methods=["first_agents", "majority_vote"], test=40))
+    one, two, three = (found[f"first_agents:{k}", 1] for k in (1, 2, 3))
+    assert all(r["correct"] and r["generations"] == 1 and r["completion_tokens"] == 5 for r in one.values())
+    assert all(r["tie"] and len(r["source_ids"]) == 2 for r in two.values())
+    assert 8 < sum(r["correct"] for r in two.values()) < 32  # a coin for each of 40
+    for task, row in found["majority_vote@3", 1].items():  # of even tasks three answers are tied: one coin for both
+        assert {k: three[task][k] for k in ("extracted", "correct", "tie", "source_ids")} == {
+            k: row[k] for k in ("extracted", "correct", "tie", "source_ids")
+        }
+
+
 def test_best_of_team_is_picked_on_dev_and_the_oracle_on_test(make):
     found = by_method(make(answer=only("gamma"), train_answer=only("alpha")))
     assert not any(r["correct"] for r in found["best_of_team", 1].values())
