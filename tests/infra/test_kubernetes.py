@@ -1,0 +1,94 @@
+"""Kubernetes manifests: built-in kinds against Kubernetes' schemas, the Ray cluster as dagster-ray reads it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dagster_ray.kuberay import RayClusterSpec
+
+from tests.support import REPOSITORY
+
+FOLDER = REPOSITORY / "infra" / "kubernetes"
+DOCUMENTS: list[dict[str, Any]] = [
+    document for file in sorted(FOLDER.glob("*.yaml")) for document in yaml.safe_load_all(file.read_text())
+]
+RAY = next(document for document in DOCUMENTS if document["kind"] == "RayCluster")
+GROUPS: list[dict[str, Any]] = [RAY["spec"]["headGroupSpec"], *RAY["spec"]["workerGroupSpecs"]]
+BUILT_IN = [document for document in DOCUMENTS if document is not RAY]
+# KubeRay's own fields of a group; the rest of a group is a pod template, which Kubernetes' schema reads.
+GROUP_FIELDS = {"groupName", "replicas", "minReplicas", "maxReplicas", "serviceType", "rayStartParams", "template"}
+
+
+def validate(document: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Hold one document against the schema of its kind, unknown fields refused."""
+    file = folder / "document.yaml"
+    file.write_text(yaml.safe_dump(document))
+    command = [str(Path(sys.executable).parent / "kubernetes-validate"), "--strict", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def named(document: dict[str, Any]) -> str:
+    return f"{document['kind']}-{document['metadata']['name']}"
+
+
+def pod(template: dict[str, Any]) -> dict[str, Any]:
+    return {**template, "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod", **template["metadata"]}}
+
+
+@pytest.mark.parametrize("document", BUILT_IN, ids=named)
+def test_manifests_follow_kubernetes(document: dict[str, Any], tmp_path: Path) -> None:
+    done = validate(document, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_validator_would_object(tmp_path: Path) -> None:
+    [deployment, *_] = [document for document in BUILT_IN if document["kind"] == "Deployment"]
+    wrong = {**deployment, "spec": {**deployment["spec"], "replicaz": 1}}
+    assert "replicaz" in str(validate(wrong, tmp_path))
+
+
+def test_the_ray_cluster_has_only_fields_that_kuberay_has() -> None:
+    fields = {re.sub(r"[A-Z]", lambda m: f"_{m[0].lower()}", name): value for name, value in RAY["spec"].items()}
+    assert set(fields) <= set(RayClusterSpec.model_fields)
+    assert RayClusterSpec(**fields).worker_group_specs == RAY["spec"]["workerGroupSpecs"]
+    for group in GROUPS:
+        assert set(group) <= GROUP_FIELDS
+        assert all(isinstance(value, str) for value in group["rayStartParams"].values()), "ray start reads words"
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=["head", "gpu"])
+def test_ray_pods_follow_kubernetes(group: dict[str, Any], tmp_path: Path) -> None:
+    done = validate(pod(group["template"]), tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ray_is_the_version_that_phases_bring() -> None:
+    assert f"ray=={RAY['spec']['rayVersion']}\n" in (REPOSITORY / "requirements" / "gpu.txt").read_text()
+
+
+def test_every_service_and_policy_selects_a_pod() -> None:
+    templates = [d["spec"]["template"] for d in BUILT_IN if d["kind"] in ("Deployment", "StatefulSet")]
+    labels = [template["metadata"]["labels"] for template in (*templates, *(group["template"] for group in GROUPS))]
+    selectors = [d["spec"]["selector"] for d in BUILT_IN if d["kind"] == "Service"]
+    selectors += [d["spec"]["podSelector"]["matchLabels"] for d in BUILT_IN if d["kind"] == "NetworkPolicy"]
+    assert len(selectors) == 6
+    for selector in selectors:
+        assert any(selector.items() <= given.items() for given in labels), selector
+
+
+def test_no_secret_stands_in_a_manifest() -> None:
+    assert not [document for document in DOCUMENTS if document["kind"] == "Secret"]
+    for file in FOLDER.glob("*.yaml"):
+        assert not re.search(r"(PASSWORD|SECRET_ACCESS_KEY|ACCESS_KEY_ID|TOKEN), value:", file.read_text())
+
+
+def test_the_services_are_those_that_the_images_configuration_names() -> None:
+    services = {d["metadata"]["name"] for d in BUILT_IN if d["kind"] == "Service"}
+    instance = yaml.safe_load((REPOSITORY / "infra" / "compose" / "dagster.yaml").read_text())
+    workspace = yaml.safe_load((REPOSITORY / "infra" / "compose" / "workspace.yaml").read_text())
+    assert instance["storage"]["postgres"]["postgres_db"]["hostname"] in services
+    assert workspace["load_from"][0]["grpc_server"]["host"] in services
