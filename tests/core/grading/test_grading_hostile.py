@@ -98,9 +98,9 @@ TRAPS = {
 def test_a_megabyte_is_graded_within_the_limit(name: str, tagged: bool):
     text = f"<answer>{TRAPS[name]}</answer>" if tagged else TRAPS[name]
     for task in (*GOLD.values(), LABELS, BRACKETS):
-        start = time.process_time()
+        start = time.thread_time()
         grade(task, text)
-        assert time.process_time() - start < 1.5, task.task_id
-    start = time.process_time()
+        assert time.thread_time() - start < 1.5, task.task_id
+    start = time.thread_time()
     prepare(r"\frac{1}{2}", text)
-    assert time.process_time() - start < 0.7
+    assert time.thread_time() - start < 0.7
