@@ -16,7 +16,8 @@ from typing import Any
 from bench.common import Row, parser, publish
 from mlpo_core import proposals
 from mlpo_core.base_models import Located
-from mlpo_core.config import Agent, EngineConfig, parse
+from mlpo_core.config import Agent, parse
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.grading import Grader
 from mlpo_core.prompts import agent_prompt

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError, model_validator
 
 from mlpo_core.claims import Claims
+from mlpo_core.engine_config import CREDENTIALS, EngineConfig
 from mlpo_core.errors import BadInput
 from mlpo_core.overrides import override
 from mlpo_core.section import Count, Name, Section, Share
 
-_CREDENTIALS = "credentials"
-"""Type of an error whose input must not be repeated."""
 RECORDED = "recorded:"
 """Prefix of the model of an agent whose responses are read instead of generated."""
 
@@ -242,33 +240,6 @@ class Benchmark(Section):
     A method with rounds is tested at T=1 and at its last T, or at the one named: `mlpo_leader/team T=1`."""
 
 
-class EngineConfig(Section):
-    """What generates text."""
-
-    kind: Literal["transformers", "vllm", "openai", "recorded"] = "transformers"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    batch_tokens: Count = 65536
-    """transformers: rows × (prompt + new tokens) of one batch at most."""
-    max_model_len: Count | None = None
-    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
-    tensor_parallel_size: Count = 1
-    base_url: str = ""
-    """openai: address of the endpoint. The key is read from OPENAI_API_KEY."""
-    concurrency: Count = 16
-    recorded: str = ""
-    """recorded: folder with `<benchmark>_tasks.jsonl` and `<benchmark>_responses.parquet` (or .jsonl).
-    `$MLPO_DATA_DIR` is expanded."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _no_credentials(cls, value: str) -> str:
-        if "@" in value:
-            raise PydanticCustomError(
-                _CREDENTIALS, "an address with a user name or password: put the key into OPENAI_API_KEY instead"
-            )
-        return value
-
-
 class Experiment(Section):
     """One experiment: one YAML file, one Dagster partition."""
 
@@ -396,6 +367,6 @@ def restrict(experiment: Experiment, sections: tuple[str, ...]) -> Experiment:
 def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown key; check its spelling and its section (mlpo_core/config.py lists all)"
-    if error["type"] == _CREDENTIALS:
+    if error["type"] == CREDENTIALS:
         return error["msg"]
     return f"{error['msg']} (got {error['input']!r:.80})"

@@ -52,7 +52,7 @@ def pareto(points: Mapping[Way, tuple[float, float]]) -> set[Way]:
 
 
 def training_costs(inputs: Mapping[str, Dataset]) -> Iterator[Metric]:
-    """Steps, tokens through the leader, and seconds of every training, from its log."""
+    """Steps, tokens (SFT: trained on; GRPO: of the rollouts), and seconds of every training, from its log."""
     for asset in LEADERS:
         if asset not in inputs:
             continue

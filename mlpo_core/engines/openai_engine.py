@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from mlpo_core.chat import neutralise_unknown
-from mlpo_core.config import EngineConfig
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.types import Generation, Request

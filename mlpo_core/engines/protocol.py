@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
-from mlpo_core.config import EngineConfig
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.types import Generation, Request
 
 

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from mlpo_core import chat
-from mlpo_core.config import EngineConfig
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines import attention
 from mlpo_core.engines.batching import check_lengths, plan
 from mlpo_core.engines.decoding import decode

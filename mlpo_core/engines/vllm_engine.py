@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from mlpo_core import chat
-from mlpo_core.config import EngineConfig
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines.batching import check_lengths
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput, missing_extra

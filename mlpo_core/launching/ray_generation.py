@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-from mlpo_core.config import EngineConfig, Experiment
+from mlpo_core.config import Experiment
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines import Engine
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.grading import Grader

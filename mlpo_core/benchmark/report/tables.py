@@ -276,7 +276,8 @@ def _training(figures: Figures) -> View | None:
             ]
         )
     caption = (
-        "Optimizer steps; prompt and completion tokens that went through the leader; time of the steps on one device."
+        "Optimizer steps; prompt and completion tokens, under SFT those trained on, under GRPO those of the rollouts "
+        "(its updates are not counted); time of the steps on one device."
     )
     columns = ["leader", "steps", "tokens", "time", "device-hours"]
     return View("training", "Cost of training", caption, columns, rows)

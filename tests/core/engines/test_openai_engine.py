@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from mlpo_core.config import EngineConfig
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines.openai_engine import OpenAIEngine
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput, Transient

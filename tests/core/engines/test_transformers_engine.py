@@ -11,8 +11,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mlpo_core import chat
-from mlpo_core.config import EngineConfig
 from mlpo_core.digest import table_digest
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines.decoding import _pick, _uniforms
 from mlpo_core.engines.protocol import Sampling, open_engine
 from mlpo_core.errors import BadInput

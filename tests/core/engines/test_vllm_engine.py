@@ -12,7 +12,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from mlpo_core.config import EngineConfig
+from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines.protocol import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput, missing_extra
 from mlpo_core.types import Request
