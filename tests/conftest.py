@@ -22,6 +22,7 @@ settings.register_profile("steady", deadline=None, suppress_health_check=[Health
 settings.load_profile("steady")
 
 SERVICE = "needs the service"
+TINY_TIMEOUT_S = 3600
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +180,13 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     settings = (REPOSITORY / "dagster.yaml").read_text()
     (home / "dagster.yaml").write_text(settings.replace(".dagster/", f"{home}/"))
     return run_tiny(home / "root", home)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test is the first to ask for `tiny_run` waits for the whole chain."""
+    for item in items:
+        if "tiny_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(TINY_TIMEOUT_S))
 
 
 def _missing_service(name: str, how: str = "make services") -> NoReturn:

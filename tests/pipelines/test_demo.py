@@ -7,7 +7,7 @@ from mlpo_core.stages import STAGES
 from mlpo_core.store import Store
 from tests.conftest import TinyRun
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = pytest.mark.slow
 
 MADE = [asset for asset, stage in STAGES.items() if not stage.skipped(find("tiny"))]
 
