@@ -5,17 +5,20 @@ import logging
 import os
 import random
 import sys
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import dagster as dg
 
+from mlpo_core.experiments import find, skipped
 from mlpo_core.stages import STAGES
-from tests.faults import ledger
+from tests import ray_cluster
+from tests.faults import kill_node, ledger
 from tests.faults.kill_phase import kill_phase
 from tests.faults.kill_service import SERVICES, kill_service
 from tests.faults.kill_storage import Storage, kill_storage
-from tests.faults.scene import Scene
+from tests.faults.scene import PARTITION, Scene
 from tests.faults.team import Team
 from tests.support import REPOSITORY
 
@@ -23,13 +26,13 @@ PER_STAGE, PER_SERVICE = 8, 6
 _ATTEMPTS = 10
 
 
-def plan() -> list[tuple[str, str]]:
+def plan(stages: Sequence[str]) -> list[tuple[str, str]]:
     """What is killed while what is being made: the same list every time, mixed so that any part of it is varied."""
     rng = random.Random(0)
-    kills = [("phase", stage) for stage in STAGES for _ in range(PER_STAGE)]
-    kills += [(service, rng.choice(list(STAGES))) for service in SERVICES for _ in range(PER_SERVICE)]
+    kills = [("phase", stage) for stage in stages for _ in range(PER_STAGE)]
+    kills += [(service, rng.choice(stages)) for service in SERVICES for _ in range(PER_SERVICE)]
     rng.shuffle(kills)
-    return kills + [("s3", rng.choice(list(STAGES))) for _ in range(PER_SERVICE)]
+    return kills + [("s3", rng.choice(stages)) for _ in range(PER_SERVICE)]
 
 
 def instance_in(folder: Path) -> dg.DagsterInstance:
@@ -54,9 +57,9 @@ def main() -> int:
     file = folder / "kills.jsonl"
     scene = Scene(folder)
     with instance_in(folder) as instance:
-        scene.build(instance, list(STAGES))
+        scene.build(instance, stages())
         carried = {k.seed // _ATTEMPTS for k in ledger.read(file) if k.killed}
-        todo = [(n, *kill) for n, kill in enumerate(plan()) if n not in carried][: options.kills]
+        todo = [(n, *kill) for n, kill in enumerate(plan(list(scene.golden))) if n not in carried][: options.kills]
         if todo:
             _carry_out(scene, instance, todo, file)
     print(ledger.table(ledger.read(file)))
@@ -66,7 +69,8 @@ def main() -> int:
 def _carry_out(scene: Scene, instance: dg.DagsterInstance, todo: list[tuple[int, str, str]], file: Path) -> None:
     """Carry these kills out, each until a moment is hit."""
     done = ledger.read(file)
-    with Team(scene) as team, closing(Storage(scene.folder / "s3")) as storage:
+    nodes: ray_cluster.RayCluster | None = None
+    with Team(scene) as team, closing(Storage(scene.folder / "s3")) as storage, ExitStack() as later:
         for n, component, stage in todo:
             tried = sum(k.seed // _ATTEMPTS == n for k in done)
             for seed in range(n * _ATTEMPTS + tried, (n + 1) * _ATTEMPTS):
@@ -74,6 +78,9 @@ def _carry_out(scene: Scene, instance: dg.DagsterInstance, todo: list[tuple[int,
                     kill = kill_phase(scene, instance, stage, seed)
                 elif component == "s3":
                     kill = kill_storage(scene, storage, instance, stage, seed)
+                elif component == "ray node":
+                    nodes = nodes or later.enter_context(ray_cluster.running())
+                    kill = kill_node.kill_node(scene, nodes, stage, seed)
                 else:
                     kill = kill_service(scene, team, component, stage, seed)
                 ledger.append(file, kill)

@@ -65,7 +65,11 @@ def half_visible(store: Store, asset: str, partition: str) -> str:
         if raw is None or key.endswith(".partial"):
             continue
         dataset = Dataset(VersionRef(asset=asset, url=folder.url, key=key, digest=json.loads(raw)["digest"]))
-        missing = {*(p.name for p in dataset.manifest.parts), *dataset.manifest.files} - set(folder.names())
+        promised = {
+            *(p.name for p in dataset.manifest.parts),
+            *map(dataset.manifest.stored_name, dataset.manifest.files),
+        }
+        missing = promised - set(folder.names())
         if missing or sum(1 for _ in dataset.rows()) != dataset.count():
             return f"{asset}/{key}: its manifest promises more than there is: {sorted(missing)}"
     ref = store.pointed(partition, asset)
