@@ -5,7 +5,6 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -26,13 +25,20 @@ PER_STAGE, PER_SERVICE = 8, 6
 _ATTEMPTS = 10
 
 
-def plan(stages: Sequence[str]) -> list[tuple[str, str]]:
+def stages() -> list[str]:
+    """The stages that apply to the experiment."""
+    experiment = find(PARTITION)
+    return [stage for stage in STAGES if not skipped(stage, experiment)]
+
+
+def plan() -> list[tuple[str, str]]:
     """What is killed while what is being made: the same list every time, mixed so that any part of it is varied."""
     rng = random.Random(0)
-    kills = [("phase", stage) for stage in stages for _ in range(PER_STAGE)]
-    kills += [(service, rng.choice(stages)) for service in SERVICES for _ in range(PER_SERVICE)]
+    kills = [("phase", stage) for stage in stages() for _ in range(PER_STAGE)]
+    kills += [(service, rng.choice(stages())) for service in SERVICES for _ in range(PER_SERVICE)]
     rng.shuffle(kills)
-    return kills + [("s3", rng.choice(stages)) for _ in range(PER_SERVICE)]
+    kills += [("s3", rng.choice(stages())) for _ in range(PER_SERVICE)]
+    return kills + [("ray node", rng.choice(kill_node.STAGES)) for _ in range(PER_SERVICE)]
 
 
 def instance_in(folder: Path) -> dg.DagsterInstance:
@@ -59,7 +65,7 @@ def main() -> int:
     with instance_in(folder) as instance:
         scene.build(instance, stages())
         carried = {k.seed // _ATTEMPTS for k in ledger.read(file) if k.killed}
-        todo = [(n, *kill) for n, kill in enumerate(plan(list(scene.golden))) if n not in carried][: options.kills]
+        todo = [(n, *kill) for n, kill in enumerate(plan()) if n not in carried][: options.kills]
         if todo:
             _carry_out(scene, instance, todo, file)
     print(ledger.table(ledger.read(file)))

@@ -86,20 +86,15 @@ def disturb(
 ) -> Kill:
     """Make `stage`, strike at the seeded moment of its phase, and make it again."""
     began = time.monotonic()
-    bystanders = {process.pid for process in verify.processes_of(scene.store.root)}
-
-    def remaining() -> int:
-        return sum(process.pid not in bystanders for process in verify.processes_of(scene.store.root))
-
+    others = set(verify.processes_of(scene.store.root))  # a team's services work for the same root
     scene.set(stage)
     golden = scene.golden[stage]
     text, due = moment(scene, stage, random.Random(seed))
-    others = set(verify.processes_of(scene.store.root))  # a team's services work for the same root
     executioner = Executioner(due, strike)
     executioner.start()
     first = materialize(instance, scene.store.root, [stage])
     killed = executioner.stop()
-    left = remaining()
+    left = len(set(verify.processes_of(scene.store.root)) - others)
     slots = slots_held(instance)
     half = verify.half_visible(scene.store, stage, PARTITION)
     visible = scene.store.find(stage, golden.key) is not None
@@ -110,7 +105,7 @@ def disturb(
     damage = verify.compare(scene.store, golden)._replace(
         shards_recomputed=redone,
         half_visible=half,
-        processes_left=left + remaining(),
+        processes_left=left + len(set(verify.processes_of(scene.store.root)) - others),
         slots_left=slots + slots_held(instance),
     )
     if not again.success:
