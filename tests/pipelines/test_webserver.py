@@ -1,116 +1,19 @@
 """The webserver and the daemon as a user starts them: the graph is served, a run can be launched and ended."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import suppress
 
 import psutil
 import pytest
 
 from mlpo_core.stages import STAGES
-from tests.support import REPOSITORY, free_port, gone, wait_for, write_recorded
+from tests.pipelines.webserver import GRAPH, TERMINATE, Server, serving
+from tests.support import gone, wait_for, write_recorded
 
 pytestmark = pytest.mark.slow
 
-GRAPH = "{ assetNodes { assetKey { path } groupName partitionDefinition { name } } }"
-LAUNCH = """
-mutation ($params: ExecutionParams!) {
-  launchPipelineExecution(executionParams: $params) {
-    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
-  }
-}
-"""
-RUN = """
-query ($id: ID!) {
-  runOrError(runId: $id) { ... on Run { status assetMaterializations { assetKey { path } metadataEntries { label } } } }
-}
-"""
-TERMINATE = "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }"
 PARTITIONS = '{ assetNodeOrError(assetKey: {path: ["tasks"]}) { ... on AssetNode { partitionKeys } } }'
-
-
-class Server(NamedTuple):
-    """A webserver and a daemon on one instance."""
-
-    port: int
-    folder: Path
-    process: subprocess.Popen[bytes]
-
-    def ask(self, query: str, **variables: object) -> Any:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        url = f"http://127.0.0.1:{self.port}/graphql"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as response:
-            answer = json.load(response)
-        assert "errors" not in answer, answer["errors"]
-        return answer["data"]
-
-    def launch(self, asset: str, partition: str) -> str:
-        """Materialize as the UI does; returns the run id."""
-        selector = {
-            "repositoryLocationName": "mlpo",
-            "repositoryName": "__repository__",
-            "pipelineName": "__ASSET_JOB",
-            "assetSelection": [{"path": [asset]}],
-        }
-        tags = [{"key": "dagster/partition", "value": partition}]
-        params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}, "runConfigData": {}}
-        answer = self.ask(LAUNCH, params=params)["launchPipelineExecution"]
-        assert answer["__typename"] == "LaunchRunSuccess", answer
-        return answer["run"]["runId"]
-
-    def run(self, run_id: str) -> Any:
-        return self.ask(RUN, id=run_id)["runOrError"]
-
-    def finished(self, run_id: str) -> str | None:
-        status = self.run(run_id)["status"]
-        return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """`dagster dev` on a copy of the instance's configuration, with experiments of the test's own."""
-    settings = (REPOSITORY / "dagster.yaml").read_text()
-    (folder / "dagster.yaml").write_text(settings.replace(".dagster/", f"{folder}/dagster/"))
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
-        cwd=REPOSITORY,
-        env={
-            **os.environ,
-            "DAGSTER_HOME": str(folder),
-            "MLPO_ROOT": str(folder / "root"),
-            "MLPO_EXPERIMENTS": str(folder / "experiments"),
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=(folder / "log").open("wb"),
-        start_new_session=True,
-    )
-    server = Server(port, folder, process)
-
-    def healthy() -> bool:
-        try:
-            return bool(server.ask(GRAPH)["assetNodes"])
-        except OSError:
-            return False
-
-    try:
-        wait_for(healthy, 180, "the webserver is up")
-        yield server
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 @pytest.fixture(scope="module")
