@@ -137,6 +137,12 @@ class Inputs:
         row = {**member, "name": "leader", "role": "leader", "path": "models/leader"}
         self.add("base_models", [row, *({**member, "name": name} for name in "ab")], ("models", both))
 
+    def under(self, root: str) -> "Inputs":
+        """The same inputs for a stage that writes below another root."""
+        other = Inputs(root)
+        other.refs = self.refs
+        return other
+
     def context(self, asset: str, experiment: Experiment) -> Context:
         """What `mlpo_core.run` would give the stage."""
         stage = STAGES[asset]

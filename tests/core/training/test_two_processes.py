@@ -1,43 +1,59 @@
+"""MLPO under torchrun: with groups that carry no advantage left out, two processes make one process's leader."""
+
 import os
 import subprocess
 import sys
 
 import pytest
+import torch
 from pyarrow.parquet import read_table
+from safetensors.torch import load_file
 
 from mlpo_core.files import Folder
-from tests.core.training import small
+from mlpo_core.run import Context
+from mlpo_core.training import leader_trainer, mlpo
+from tests.core.training import small, two_processes
 from tests.support import REPOSITORY, free_port
 
 
+def folder(ctx: Context) -> Folder:
+    """Where a stage has written."""
+    return ctx.store.folder.join("mlpo_leader", ctx.writer.key)
+
+
+def weights(ctx: Context) -> dict[str, torch.Tensor]:
+    """The trained leader."""
+    written = folder(ctx)
+    [name] = [n for n in written.names() if n.startswith("checkpoint-") and n.endswith("/model.safetensors")]
+    return load_file(written.path(name))
+
+
 @pytest.mark.slow
-def test_two_processes_train_one_leader(inputs):
-    """With skipping, ranks hold different numbers of rows with an advantage, and must still run in step."""
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc_per_node",
-        "2",
-        "--master_port",
-        str(free_port()),
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+def test_two_processes_train_the_leader_of_one(inputs, tmp_path, monkeypatch, lenient_grading):
+    """Their own completions differ, so for the comparison both are given the same.
+
+    The processes then hold different numbers of groups with an advantage, and must still run in step.
+    """
+    port = str(free_port())
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", port]
     done = subprocess.run(
-        [*command, "-m", "tests.core.training.two_processes", inputs.store.root],
+        [*torchrun, "-m", "tests.core.training.two_processes", inputs.store.root],
         cwd=REPOSITORY,
-        env=environment,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
         capture_output=True,
         text=True,
-        timeout=500,
     )
     assert done.returncode == 0, done.stderr
-    ctx = inputs.context("mlpo_leader", small.experiment())
-    version = Folder(ctx.store.folder.join("mlpo_leader", ctx.writer.key).url)
-    log = read_table(version.path("part-000000.parquet")).to_pylist()
-    values = {
-        name: [r["value"] for r in log if r["metric"] == name] for name in ("loss", "skipped_share", "prefix_shared")
-    }
-    assert len(values["loss"]) == 6
-    assert set(values["prefix_shared"]) == {1.0}
-    assert [n for n in version.names() if n.startswith("checkpoint-") and n.endswith("/model.safetensors")]
+    log = read_table(folder(inputs.context("mlpo_leader", small.experiment())).path("part-000000.parquet")).to_pylist()
+    assert len([r for r in log if r["metric"] == "loss"]) == 6
+    assert {r["value"] for r in log if r["metric"] == "prefix_shared"} == {1.0}
+
+    monkeypatch.setattr(leader_trainer, "sample", leader_trainer.sample)
+    two_processes.give_completions()
+    alone = inputs.under(str(tmp_path / "alone")).context("mlpo_leader", two_processes.experiment())
+    mlpo.run(alone)
+    one = weights(alone)
+    two = weights(inputs.under(f"{inputs.store.root}/given").context("mlpo_leader", two_processes.experiment()))
+    torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
+    start = load_file(tmp_path / "leader" / "model.safetensors")
+    assert max(float((one[name] - start[name]).abs().max()) for name in one) > 1e-3, "nothing was trained"

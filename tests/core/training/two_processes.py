@@ -1,11 +1,52 @@
-"""The MLPO stage under torchrun: `torchrun --nproc_per_node 2 -m tests.core.training.two_processes ROOT`."""
+"""The MLPO stage in every process of `torchrun --nproc_per_node 2 -m tests.core.training.two_processes ROOT`.
+
+Once with the policy's own completions under `ROOT`, once with given ones under `ROOT/given`.
+"""
 
 import sys
+from collections.abc import Sequence
+from typing import Any
 
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
+from accelerate.utils import gather_object
 
-from mlpo_core.training import mlpo
+from mlpo_core.config import Experiment
+from mlpo_core.training import leader_trainer, mlpo, skipping
+from mlpo_core.types import stable_seed
 from tests.core.training import small
+
+GROUP = 4
+FIRST_LETTER, LETTERS = 6, 52
+"""Token ids of letters in the character tokenizer."""
+
+
+def experiment() -> Experiment:
+    """Four groups a step, each a micro-batch of its own."""
+    return small.experiment(mlpo={"prompts_per_step": 4, "group_size": GROUP, "micro_batch_size": GROUP})
+
+
+def give_completions() -> None:
+    """Completions that only prompt and row of the group decide; those of half the prompts are all equally right."""
+    leader_trainer.sample = _given  # what samples in one process samples otherwise in two
+
+
+def uneven_work() -> tuple[list[int], list[int]]:
+    """From now on: the backward passes of this process, and how many groups carried an advantage in each."""
+    backward, carrying = Accelerator.backward, skipping.with_advantage
+    passes: list[int] = []
+    counts: list[int] = []
+
+    def counted(self: Accelerator, *arguments: Any, **options: Any) -> None:
+        passes.append(1)
+        backward(self, *arguments, **options)
+
+    def seen(*arguments: Any) -> Any:
+        found = carrying(*arguments)
+        counts.append(int(found.sum()))
+        return found
+
+    Accelerator.backward, skipping.with_advantage = counted, seen
+    return passes, counts
 
 
 def main(root: str) -> None:
@@ -18,6 +59,22 @@ def main(root: str) -> None:
     small.grade_by_letters()
     mlpo.run(inputs.context("mlpo_leader", small.experiment()))
     assert PartialState().num_processes == 2
+
+    give_completions()
+    passes, counts = uneven_work()
+    mlpo.run(inputs.under(f"{root}/given").context("mlpo_leader", experiment()))
+    everywhere: list[tuple[int, list[int]]] = gather_object([(len(passes), counts)])
+    (first, mine), (second, others) = everywhere
+    assert first == second == 6 * 2, f"backward passes: {everywhere}"
+    assert mine != others, f"both processes skipped alike, which shows nothing: {everywhere}"
+
+
+def _given(_: Any, prompts: Sequence[Sequence[int]], *__: Any) -> list[list[int]]:
+    made: list[list[int]] = []
+    for number, prompt in enumerate(prompts):
+        row = 0 if stable_seed(*prompt) % 2 else number % GROUP
+        made.append([FIRST_LETTER + stable_seed(*prompt, row, place) % LETTERS for place in range(6)])
+    return made
 
 
 if __name__ == "__main__":
