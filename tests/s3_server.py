@@ -26,6 +26,7 @@ class S3Server:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._inherited = dict(os.environ)  # not of whoever starts it again
         self._options = {name: str(free_port()) for port in _PORTS for name in (port, f"{port}.grpc")}
         self.endpoint = f"http://127.0.0.1:{self._options['s3.port']}"
         credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
@@ -60,6 +61,7 @@ class S3Server:
             self._process = subprocess.Popen(
                 [executable() or "weed", "server", "-s3", *(f"-{name}={value}" for name, value in options.items())],
                 cwd=self._folder,
+                env=self._inherited,
                 stdout=log,
                 stderr=log,
             )

@@ -12,6 +12,7 @@ import dagster as dg
 
 from mlpo_core.experiments import find, skipped
 from mlpo_core.stages import STAGES
+from pipelines.abandoned import end_abandoned
 from tests import ray_cluster
 from tests.faults import kill_node, ledger
 from tests.faults.kill_phase import kill_phase
@@ -63,6 +64,7 @@ def main() -> int:
     file = folder / "kills.jsonl"
     scene = Scene(folder)
     with instance_in(folder) as instance:
+        end_abandoned(instance)  # of a campaign that was itself killed
         scene.build(instance, stages())
         carried = {k.seed // _ATTEMPTS for k in ledger.read(file) if k.killed}
         todo = [(n, *kill) for n, kill in enumerate(plan()) if n not in carried][: options.kills]
