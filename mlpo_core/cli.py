@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     trace = commands.add_parser("trace", help="the rows that led to an id, and what it led to")
     trace.add_argument("id", metavar="ID", help="a task, proposal, trace, prompt, generation or prediction id")
     trace.add_argument("--experiment", help="experiment to look in (default: all)")
+    trace.add_argument("--html", type=Path, metavar="FILE", help="write a page with the rows' whole text instead")
     trace.add_argument("--root", help="where data live")
     trace.set_defaults(command=_trace)
     return parser
@@ -209,7 +210,13 @@ def _trace(options: argparse.Namespace) -> None:
     refusals: list[str] = []
     for partition in partitions:
         try:
-            print(f"experiment {partition}\n{text(datasets(store, partition), options.id)}")
+            chain = datasets(store, partition)
+            if options.html:
+                from mlpo_core.trace_page import page
+
+                options.html.write_bytes(page(chain, options.id))
+            else:
+                print(f"experiment {partition}\n{text(chain, options.id)}")
             return
         except BadInput as error:
             refusals.append(str(error))

@@ -162,6 +162,7 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
     module, _, name = stage.function.partition(":")
     try:
         stats: dict[str, Any] = getattr(import_module(module), name)(context)
+        _put_trace(context)
     except Exception as error:
         if known := explain_full_disk(error, writer.scratch()):
             raise known from error
@@ -180,6 +181,12 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
             log(f"{spec.asset}: check {name} failed: {finding.message}")
     store.point(spec.partition, ref)
     return Outcome(ref=ref, reused=False)
+
+
+def _put_trace(context: Context) -> None:
+    from mlpo_core.trace_page import put_examples
+
+    put_examples(context)
 
 
 def subject(spec: Spec, ref: VersionRef) -> Subject:

@@ -3,8 +3,8 @@
 Reads only id columns, part by part; the chain is the one that an experiment's pointers name.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +33,26 @@ LINKS: dict[str, Link] = {
 """In the order in which data flows."""
 
 
+class Rows(Protocol):
+    """What a chain is read from: a version, or one that is being written."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema."""
+        ...
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterable[pa.RecordBatch]:
+        """Record batches in row order."""
+        ...
+
+
+Chain = Mapping[str, Rows]
+"""By asset; one that the experiment does not have is absent."""
+
+
+UNCOUNTED = "nothing (training data)"
+
+
 class Row(NamedTuple):
     """One row of the chain."""
 
@@ -54,7 +74,7 @@ def datasets(store: Store, partition: str) -> dict[str, Dataset]:
     return found
 
 
-def ancestors(chain: dict[str, Dataset], wanted: str) -> list[Row]:
+def ancestors(chain: Chain, wanted: str) -> list[Row]:
     """The row with this id and every row it came from, nearest first.
 
     Raises:
@@ -64,13 +84,13 @@ def ancestors(chain: dict[str, Dataset], wanted: str) -> list[Row]:
     open_ids, seen = {wanted}, set[str]()
     for asset in reversed(LINKS):
         if asset in chain and asset != "hard_tasks":
-            for row in _find(chain[asset], asset, LINKS[asset].id, open_ids - seen):
+            for row in found_by(chain[asset], asset, LINKS[asset].id, open_ids - seen):
                 seen.add(row.id)
                 rows.append(row)
                 open_ids.update(row.parents)
             # Rows of one asset name each other (a later round reads an earlier one), nearest first.
             while asset == "team_rounds" and (
-                more := list(_find(chain[asset], asset, LINKS[asset].id, open_ids - seen))
+                more := list(found_by(chain[asset], asset, LINKS[asset].id, open_ids - seen))
             ):
                 for row in more:
                     seen.add(row.id)
@@ -83,19 +103,23 @@ def ancestors(chain: dict[str, Dataset], wanted: str) -> list[Row]:
     return rows
 
 
-def descendants(chain: dict[str, Dataset], wanted: str) -> list[Row]:
-    """Rows made directly of this one, in chain order."""
-    rows: list[Row] = []
+def descendants(chain: Chain, wanted: str) -> list[Row]:
+    """Every row that was made of this one, directly or not, in the order in which data flows."""
+    found: dict[tuple[str, str], Row] = {}
+    ids = {wanted}
     for asset, link in LINKS.items():
-        if asset not in chain:
-            continue
-        for column in link.parents:
-            rows += [r for r in _find(chain[asset], asset, column, {wanted}) if r.id != wanted or asset == "hard_tasks"]
-    return list({(r.asset, r.id): r for r in rows}.values())
+        more = asset in chain
+        while more:
+            rows = [row for column in link.parents for row in found_by(chain[asset], asset, column, ids)]
+            made = {(row.asset, row.id): row for row in rows}
+            more = asset == "team_rounds" and not made.keys() <= found.keys()  # a later round reads an earlier one
+            found |= made
+            ids.update(row.id for row in rows)
+    return list(found.values())
 
 
-def cells(chain: dict[str, Dataset], rows: list[Row]) -> list[str]:
-    """The report cells that a chain's predictions count in."""
+def cells(rows: Iterable[Row]) -> list[str]:
+    """The report cells that the predictions among these rows count in."""
     found: set[str] = set()
     for row in rows:
         if row.asset == "benchmark_predictions":
@@ -104,15 +128,15 @@ def cells(chain: dict[str, Dataset], rows: list[Row]) -> list[str]:
     return sorted(found)
 
 
-def text(chain: dict[str, Dataset], wanted: str) -> str:
+def text(chain: Chain, wanted: str) -> str:
     """The chain of one id as text."""
     up, down = ancestors(chain, wanted), descendants(chain, wanted)
-    lines = ["came from:", *(_line(r) for r in up), "", f"led to {len(down)} rows directly:"]
+    lines = ["came from:", *(_line(r) for r in up), "", f"led to {len(down)} rows:"]
     lines += [_line(r) for r in down[:20]]
     if len(down) > 20:
         lines.append(f"  … and {len(down) - 20} more")
-    counted = cells(chain, [*up, *down])
-    lines += ["", "counts in the report as:", *(f"  {c}" for c in counted or ["nothing (training data)"])]
+    counted = cells([*up, *down])
+    lines += ["", "counts in the report as:", *(f"  {c}" for c in counted or [UNCOUNTED])]
     return "\n".join(lines)
 
 
@@ -128,7 +152,17 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def _find(dataset: Dataset, asset: str, column: str, ids: set[str]) -> Iterator[Row]:
+def as_row(asset: str, values: dict[str, Any]) -> Row:
+    """A row of an asset, from its columns."""
+    link = LINKS[asset]
+    parents: list[str] = []
+    for name in link.parents:
+        parents += values[name] if isinstance(values[name], list) else [values[name]]
+    return Row(asset, values[link.id], values, tuple(parents))
+
+
+def found_by(dataset: Rows, asset: str, column: str, ids: set[str]) -> Iterator[Row]:
+    """The rows of which a column has, or a list column has among its values, one of these ids; id columns only."""
     if not ids:
         return
     link = LINKS[asset]
@@ -142,10 +176,7 @@ def _find(dataset: Dataset, asset: str, column: str, ids: set[str]) -> Iterator[
         else:
             selected = pc.indices_nonzero(pc.is_in(batch.column(column), value_set=_array(values)))
         for row in batch.take(selected).to_pylist():
-            parents: list[str] = []
-            for name in link.parents:
-                parents += row[name] if isinstance(row[name], list) else [row[name]]
-            yield Row(asset, row[link.id], row, tuple(parents))
+            yield as_row(asset, row)
 
 
 def _array(values: list[str]) -> Any:

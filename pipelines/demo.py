@@ -57,7 +57,7 @@ def _print_report(report: Dataset) -> None:
     print(headline_text(report.manifest))
     pages = [file for file in report.manifest.files if file.endswith(".html")]
     for page in pages:
-        print(f"report: {local_path(f'{report.ref.url}/{page}')}")
+        print(f"{page.removesuffix('.html')}: {local_path(f'{report.ref.url}/{page}')}")
 
 
 def _was_reused(event: dg.DagsterEvent) -> bool:

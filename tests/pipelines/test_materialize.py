@@ -1,6 +1,7 @@
 """Materializing through a real instance, with real phases, on recorded responses."""
 
 import json
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -35,6 +36,9 @@ def test_makes_versions_and_describes_them(workshop: Workshop) -> None:
     assert facts["dagster/row_count"] == Dataset(ref).count() > 0
     assert facts["dagster/uri"] == ref.url
     assert "| proposal_id |" in str(facts["preview"])
+    trace = Path(str(facts["trace.html"])).read_text()
+    first = next(Dataset(ref).rows(["proposal_id", "task_id"]))
+    assert all(f"<code>{row}</code>" in trace for row in first.values())
     [event] = result.asset_materializations_for_node("agent_proposals")
     assert event.tags is not None
     assert event.tags["dagster/data_version"] == ref.digest
