@@ -67,21 +67,41 @@ class Server(NamedTuple):
         return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
 
 
-@contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """`dagster dev` on a copy of the instance's configuration, with experiments of the test's own."""
+def configure(folder: Path) -> dict[str, str]:
+    """Make a folder the home of a Dagster instance with the repository's settings; returns its environment."""
     settings = (REPOSITORY / "dagster.yaml").read_text()
     (folder / "dagster.yaml").write_text(settings.replace(".dagster/", f"{folder}/dagster/"))
+    return {
+        "DAGSTER_HOME": str(folder),
+        "MLPO_ROOT": str(folder / "root"),
+        "MLPO_EXPERIMENTS": str(folder / "experiments"),
+    }
+
+
+@contextmanager
+def serving(folder: Path, *location: str) -> Iterator[Server]:
+    """`dagster dev` on a copy of the instance's configuration, with experiments of the test's own.
+
+    Args:
+        folder: Where the instance, the store and the experiments are.
+        location: Options that name another code location than the repository's.
+    """
+    environment = configure(folder)
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+        [
+            sys.executable,
+            "-m",
+            "dagster",
+            "dev",
+            *(location or ("-w", "workspace.yaml")),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+        ],
         cwd=REPOSITORY,
-        env={
-            **os.environ,
-            "DAGSTER_HOME": str(folder),
-            "MLPO_ROOT": str(folder / "root"),
-            "MLPO_EXPERIMENTS": str(folder / "experiments"),
-        },
+        env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=(folder / "log").open("wb"),
         start_new_session=True,
