@@ -30,7 +30,8 @@ class TaskIndex:
         wanted = pa.array(sorted(task_ids), pa.string())
         parts = set[str]().union(*(self._parts.get(t, ()) for t in task_ids))
         for batch in self._dataset.batches(columns, parts=parts):
-            chosen = batch.filter(pc.is_in(batch.column("task_id"), value_set=wanted))
+            mask = pc.is_in(batch.column("task_id"), value_set=wanted)
+            chosen = batch if pc.all(mask).as_py() else batch.filter(mask)
             if chosen.num_rows:
                 yield chosen.select(list(columns))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlpo_core.benchmark.texts import Texts
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset
 from mlpo_core.streaming import sums
@@ -31,15 +32,15 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Cube:
-    """The proposals of some tasks: arrays of shape (tasks, agents, samples).
+    """The proposals of some tasks, in the shape (tasks, agents, samples).
 
     `codes` numbers the distinct answers (-1: none was read out); `answers[code]` is the answer in the form in which
     votes are compared. Numbers that were not recorded are NaN.
     """
 
-    proposal_id: np.ndarray
-    response: np.ndarray
-    extracted: np.ndarray
+    proposal_id: Texts
+    response: Texts
+    extracted: Texts
     correct: np.ndarray
     prompt_tokens: np.ndarray
     completion_tokens: np.ndarray
@@ -94,20 +95,24 @@ def read_cube(index: TaskIndex, tasks: Sequence[Task], agents: Sequence[str], sa
         BadInput: A proposal is missing, or there twice; names task, agent and sample.
     """
     table = index.read([t.task_id for t in tasks], COLUMNS)
-    table = table.filter(pc.and_(pc.less(table["sample_index"], samples), pc.is_in(table["agent"], pa.array(agents))))
+    wanted = pc.and_(pc.less(table["sample_index"], samples), pc.is_in(table["agent"], pa.array(agents)))
+    if not pc.all(wanted).as_py():
+        table = table.filter(wanted)
     shape = (len(tasks), len(agents), samples)
     task_at = pc.index_in(table["task_id"], pa.array([t.task_id for t in tasks])).to_numpy()
     agent_at = pc.index_in(table["agent"], pa.array(agents)).to_numpy()
     flat = np.asarray(np.ravel_multi_index((task_at, agent_at, table["sample_index"].to_numpy()), shape))
     _check_cells(flat, shape, tasks, agents)
-    cells: dict[str, np.ndarray] = {}
-    for name in ("correct", *_TEXTS, *_NUMBERS):
-        kind = bool if name == "correct" else float if name in _NUMBERS else object
-        cells[name] = np.empty(shape, kind)
-        values = table[name].cast(pa.float64()) if name in _NUMBERS else table[name]
-        cells[name].ravel()[flat] = values.to_numpy()
-    codes, answers = _codes(tasks, cells["extracted"])
-    return Cube(**cells, codes=codes, answers=answers)
+    rows = np.argsort(flat).reshape(shape)  # every cell is there once
+    cells = {name: table[name].cast(pa.float64()).to_numpy()[rows] for name in _NUMBERS}
+    codes, answers = _codes(table["extracted"], np.array([task.answer_kind for task in tasks])[task_at])
+    return Cube(
+        **{name: Texts(table[name], rows) for name in _TEXTS},
+        **cells,
+        correct=table["correct"].to_numpy()[rows],
+        codes=codes[rows],
+        answers=answers,
+    )
 
 
 class History:
@@ -176,17 +181,16 @@ def _check_cells(flat: np.ndarray, shape: tuple[int, int, int], tasks: Sequence[
             )
 
 
-def _codes(tasks: Sequence[Task], extracted: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Number the answers, comparing each task's in the way of its kind. Each distinct string is normalised once."""
-    codes = np.full(extracted.shape, -1, np.int32)
+def _codes(extracted: pa.ChunkedArray, kinds: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Number the answers, comparing each in the way of its task's kind. Each distinct string is normalised once."""
+    codes = np.full(len(extracted), -1, np.int32)
     numbers: dict[str, int] = {}
-    kinds = np.array([task.answer_kind for task in tasks])
     for kind in np.unique(kinds):
-        rows = kinds == kind
-        found = pa.array(extracted[rows].ravel(), pa.string()).dictionary_encode()
+        of_kind = kinds == kind
+        found = extracted.filter(pa.array(of_kind)).combine_chunks().dictionary_encode()
         forms = (canonical(str(kind), text) for text in found.dictionary.to_pylist())
         number = np.array([*(numbers.setdefault(form, len(numbers)) for form in forms), -1], np.int32)
-        codes[rows] = number[found.indices.fill_null(-1).to_numpy()].reshape(codes[rows].shape)
+        codes[of_kind] = number[found.indices.fill_null(-1).to_numpy()]
     return codes, list(numbers)
 
 

@@ -42,7 +42,7 @@ class FirstAgents:
             answered = bool(result.winner[task] >= 0)
             yield Answer(
                 task,
-                list(cube.proposal_id[task, : self.k, sample]),
+                cube.proposal_id.several(np.s_[task, : self.k, sample]),
                 cube.response[cell],
                 cube.extracted[cell] if answered else None,
                 answered and bool(cube.correct[cell]),

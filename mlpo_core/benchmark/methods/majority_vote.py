@@ -53,7 +53,7 @@ class MajorityVote:
             answered = result.winner[task] >= 0
             yield Answer(
                 task,
-                list(cube.proposal_id[votes]),
+                cube.proposal_id.several(votes),
                 cube.response[cell],
                 cube.extracted[cell] if answered else None,
                 bool(answered and cube.correct[cell]),

@@ -1,0 +1,27 @@
+"""A column of texts by task, agent and sample that stays in Arrow: only what is asked for becomes Python strings."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+
+class Texts:
+    """Texts in the shape (tasks, agents, samples).
+
+    Args:
+        column: The texts, in any order. Nulls are texts that are not there.
+        rows: Where in `column` each text is, shape (tasks, agents, samples).
+    """
+
+    def __init__(self, column: pa.ChunkedArray, rows: np.ndarray) -> None:
+        self._column = column
+        self._rows = rows
+
+    def __getitem__(self, cell: tuple[int, int, int]) -> Any:
+        """The text of one cell, or None."""
+        return self._column[int(self._rows[cell])].as_py()
+
+    def several(self, cells: Any) -> list[Any]:
+        """The texts at some cells, by any index of numpy's that gives one dimension."""
+        return self._column.take(pa.array(self._rows[cells])).to_numpy().tolist()
