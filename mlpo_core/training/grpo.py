@@ -26,6 +26,7 @@ from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
 from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
+from mlpo_core.training.prefix_cache import observe
 from mlpo_core.training.rewards import Reward
 from mlpo_core.training.rounds_trainer import RoundsTrainer
 from mlpo_core.training.row_files import run_order, write_rows
@@ -141,6 +142,9 @@ def train(
         )
         trainer.row_ids = survey.ids
         trainer.prompt_limit = limit - section.max_new_tokens
+        if trainer.use_vllm:
+            metrics = trainer._metrics["train"]  # pyright: ignore[reportPrivateUsage]
+            observe(trainer.vllm_generation.llm, lambda share: metrics["prefix_cache_hit_rate"].append(share))
         if later and isinstance(trainer, RoundsTrainer):
             generating = range(0, steps, iterations)
             trainer.later = later(trainer.prompt_limit, tokenizer, rows, indices_of_step, generating)

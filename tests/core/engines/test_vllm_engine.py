@@ -15,6 +15,7 @@ import pytest
 from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines.protocol import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput, missing_extra
+from mlpo_core.training.prefix_cache import observe
 from mlpo_core.types import Request
 from tests.core.engines import tiny_models
 from tests.support import free_port, wait_for
@@ -76,12 +77,16 @@ def test_greedy_equals_transformers_on_a_real_model(tmp_path: Path) -> None:
 
 def _seeds_and_prefix_cache(engine: Engine) -> None:
     requests = [Request("abc", seed) for seed in (1, 2, 1)]
-    first, second, again = engine.generate(requests, SAMPLED)
-    assert first.text == again.text != second.text, "the seed decides"
+    first, second, third = engine.generate(requests, SAMPLED)
+    assert first.text == third.text != second.text, "the seed decides"
     assert engine.generate(requests[:1], SAMPLED)[0].text == first.text
     long = [Request("x" * 400, 0)]
     engine.generate(long, FIRST_TOKENS)
-    assert engine.generate(long, FIRST_TOKENS)[0].cached_prompt_tokens > 0
+    rates: list[float] = []
+    observe(engine._llm, rates.append)  # pyright: ignore[reportAttributeAccessIssue]
+    again = engine.generate(long, FIRST_TOKENS)[0]
+    assert again.cached_prompt_tokens > 0
+    assert rates == [again.cached_prompt_tokens / again.prompt_tokens]
     assert engine.count_tokens("abc") == first.prompt_tokens
     with pytest.raises(BadInput, match="prompt 0 of 1 has 603 tokens"):
         engine.generate([Request("x" * 600, 0)], FIRST_TOKENS)
@@ -135,8 +140,8 @@ def test_openai_against_vllms_own_server(served: Served, monkeypatch: pytest.Mon
     config = EngineConfig(kind="openai", base_url=served.url)
     with open_engine(config, "tiny") as engine:
         assert equal_share(engine, served.model) >= 0.95
-        first, second, again = engine.generate([Request("abc", s) for s in (1, 2, 1)], SAMPLED)
-        assert first.text == again.text != second.text
+        first, second, third = engine.generate([Request("abc", s) for s in (1, 2, 1)], SAMPLED)
+        assert first.text == third.text != second.text
         with pytest.raises(BadInput, match="HTTP 400"):
             engine.generate([Request("x" * 600, 0)], SAMPLED)
     with open_engine(config, "absent") as engine, pytest.raises(BadInput, match="serves the model 'absent'"):
