@@ -235,6 +235,8 @@ class Benchmark(Section):
     votes: tuple[Count, ...] = ()
     """Vote sizes n of `majority_vote@n`; empty: K, 4K, 20 and 40 where the samples allow."""
     seeds: tuple[int, ...] = (1,)
+    latency_tasks: int = Field(default=0, ge=0, le=50)
+    """Time the methods that generate on so many tasks, one query at a time; 0 measures no latency."""
     claims: tuple[tuple[str, str], ...] = ()
     """Pairs (method, against) tested and Holm-corrected; empty: the MLPO leader with its team against every other.
     A method with rounds is tested at T=1 and at its last T, or at the one named: `mlpo_leader/team T=1`."""

@@ -111,7 +111,10 @@ class Conversations:
                         yield turn._replace(answers=answers)
 
     def agent_turns(self, round_: int, agents: Sequence[str]) -> Iterator[Turn]:
-        """The turns of some agents in a round. They read what stood before the round, whoever wrote first in it."""
+        """The turns of some agents in a round. They read what stood before the round, whoever wrote first in it.
+
+        In round 0 only greedy agents write: everybody else has a proposal.
+        """
         for method, dialogue in self._talks(round_):
             for seed in self._seeds:
                 for task in self._tasks:
@@ -134,16 +137,19 @@ class Conversations:
         self._seats = {key: list(said) for key, said in self._next.items()}
 
     def _talks(self, round_: int) -> Iterator[tuple[str, Dialogue]]:
-        """One dialogue of every talk that goes on to this round."""
+        """One dialogue of every talk in which agents write in this round."""
         seen: set[str] = set()
         for method, dialogue in self._dialogues.items():
-            if dialogue.talk not in seen and dialogue.rounds(self._experiment) > round_:
+            going = dialogue.rounds(self._experiment) > round_ and dialogue.greedy == (round_ == 0)
+            if going and dialogue.talk not in seen:
                 seen.add(dialogue.talk)
                 yield method, dialogue
 
     def _revision(self, method: str, dialogue: Dialogue, seed: Seed, task: Task, seat: int) -> tuple[str, list[str]]:
         seats = self._seats[dialogue.talk, seed.value, task.task_id]
         own, agent = seats[seat], self._agents[dialogue.seats[seat]]
+        if dialogue.greedy:
+            return prompts.agent_prompt(task, agent), []
         if dialogue.revise == "leader":
             led = self._written[method, seed.value, task.task_id]
             return prompts.revision_prompt(task, agent, own.response, led.response), [own.id, led.id]

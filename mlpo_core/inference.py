@@ -24,6 +24,7 @@ from mlpo_core.conversation import Conversations, Turn, seeds
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput
 from mlpo_core.grading import Grader
+from mlpo_core.latency import time_first_answers, time_turns
 from mlpo_core.leader_prompts import PromptMaker, leader_tokenizer, proposal_sets, too_long
 from mlpo_core.progress import track
 from mlpo_core.run import Context
@@ -77,6 +78,7 @@ def run(ctx: Context) -> dict[str, Any]:
     maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
     start = partial(_start, ctx, leader, dialogues, index, samples)
     done = ctx.writer.done()
+    timed = chunks[0][: ctx.experiment.benchmark.latency_tasks] if chunks else []
     pending = [i for i in range(len(chunks)) if any(i * len(steps) + s not in done for s in range(len(steps)))]
     for i in pending:
         _check_prompts(start(chunks[i]), steps, maker, leader)
@@ -84,7 +86,9 @@ def run(ctx: Context) -> dict[str, Any]:
         for i in track(pending, "team_rounds", len(pending), "chunks"):
             conversations = start(chunks[i])
             for part, step in enumerate(track(steps, "rounds", len(steps), "steps"), i * len(steps)):
-                _take(ctx, part, step, conversations, maker, leader, grader)
+                _take(ctx, part, step, conversations, maker, leader, grader, () if i else timed)
+    if timed:
+        time_first_answers(ctx, timed)
     return {**_describe(ctx, range(len(chunks) * len(steps))), "not_run": not_run}
 
 
@@ -113,7 +117,7 @@ def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iter
     experiment, base = ctx.experiment, ctx.inputs["base_models"]
     models: dict[tuple[str, str | None, bool], list[str]] = {}
     for agent in experiment.team.agents:
-        if any(agent.name in d.seats and d.rounds(experiment) > 1 for d in dialogues.values()):
+        if any(agent.name in d.seats and (d.greedy or d.rounds(experiment) > 1) for d in dialogues.values()):
             found = locate(base, agent.name)
             models.setdefault((found.model, found.revision, agent.trust_remote_code), []).append(agent.name)
     agent_sampling = Sampling(
@@ -123,14 +127,16 @@ def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iter
     vote_sampling = leader_sampling._replace(temperature=experiment.inference.vote_temperature)
     for round_ in range(max((d.rounds(experiment) for d in dialogues.values()), default=0)):
         going = [d for d in dialogues.values() if d.rounds(experiment) > round_]
+        talks = [d for d in going if d.greedy == (round_ == 0)]
         speaking = {
-            model: tuple(n for n in names if any(n in d.seats for d in going)) for model, names in models.items()
+            model: tuple(n for n in names if any(n in d.seats for d in talks)) for model, names in models.items()
         }
-        speaking = {model: names for model, names in speaking.items() if names and round_}
+        speaking = {model: names for model, names in speaking.items() if names}
+        sampling = agent_sampling if round_ else agent_sampling._replace(temperature=0.0)
         for model, names in speaking.items():
             path, revision, trust = model
             opener = partial(open_engine, experiment.engine, path, revision=revision, trust_remote_code=trust)
-            yield Step(round_, names, "", model == list(speaking)[-1], agent_sampling, False, opener)
+            yield Step(round_, names, "", model == list(speaking)[-1], sampling, False, opener)
         for asset, votes in dict.fromkeys((d.leader, d.votes > 0) for d in going if d.leader):
             sampling = vote_sampling if votes else leader_sampling
             yield Step(round_, (), asset, False, sampling, votes, partial(_open_leader, ctx, leader, asset))
@@ -180,8 +186,9 @@ def _take(
     maker: PromptMaker,
     leader: Leader,
     grader: Grader,
+    timed: Sequence[Task],
 ) -> None:
-    """Make a step's generations, or read them back, and let everybody hear them."""
+    """Make a step's generations, or read them back, and let everybody hear them; time those on the tasks `timed`."""
     if step.leader:
         turns = list(conversations.leader_turns(step.round, step.leader, step.votes))
     else:
@@ -191,8 +198,11 @@ def _take(
     else:
         if step.leader:
             _check_lengths(turns, maker, leader)
+        requests = _requests(ctx.experiment, turns, step.sampling)
         with step.open() as engine:
-            rows = _rows(turns, _generate(ctx.experiment, turns, step.sampling, engine), grader)
+            rows = _rows(turns, _generate(requests, step.sampling, engine), grader)
+            if timed:
+                time_turns(ctx, part, turns, requests, timed, step.sampling, engine)
         ctx.writer.write(part, rows)
     by_id = {row["generation_id"]: row for row in rows}
     for turn in turns:
@@ -201,11 +211,14 @@ def _take(
         conversations.end_agents_turn()
 
 
-def _generate(experiment: Experiment, turns: Sequence[Turn], sampling: Sampling, engine: Engine) -> list[Generation]:
-    """One generation per turn. Greedy turns that read the same are generated once: they would write the same."""
-    requests = [
+def _requests(experiment: Experiment, turns: Sequence[Turn], sampling: Sampling) -> list[Request]:
+    return [
         Request(t.prompt, 0 if sampling.temperature == 0 else stable_seed("turn", experiment.seed, t.id)) for t in turns
     ]
+
+
+def _generate(requests: Sequence[Request], sampling: Sampling, engine: Engine) -> list[Generation]:
+    """One generation per request. Greedy ones that read the same are generated once: they would write the same."""
     distinct = list(dict.fromkeys(requests))
     made = dict(zip(distinct, engine.generate(distinct, sampling), strict=True))
     return [made[request] for request in requests]

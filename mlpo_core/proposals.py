@@ -100,12 +100,7 @@ class Workload:
 
     def open_engine(self, member: Member) -> Engine:
         """The engine that answers for an agent."""
-        return open_engine(
-            self.ctx.experiment.engine,
-            member.located.model,
-            revision=member.located.revision,
-            trust_remote_code=member.agent.trust_remote_code,
-        )
+        return open_member(self.ctx, member)
 
     def sample(self, shard: Shard, engine: Engine) -> list[Draft]:
         """The shard's responses. What failed has no text, and its error beside it."""
@@ -132,7 +127,7 @@ def workload(ctx: Context, tasks: Iterable[Task], samples: int) -> Workload:
     """Everything that has to be sampled for a proposal stage, done or not."""
     ordered = sorted(tasks, key=lambda task: -len(question(task)))
     return Workload(
-        ctx, ordered, samples, plan(_members(ctx), len(ordered), samples, ctx.experiment.proposals.shard_size)
+        ctx, ordered, samples, plan(members(ctx), len(ordered), samples, ctx.experiment.proposals.shard_size)
     )
 
 
@@ -159,7 +154,18 @@ def _run(ctx: Context, splits: tuple[Split, ...], setting: str, samples: int) ->
     return describe((ctx.writer.part(part) for part in range(parts)), len(tasks))
 
 
-def _members(ctx: Context) -> list[Member]:
+def open_member(ctx: Context, member: Member) -> Engine:
+    """The engine that answers for an agent."""
+    return open_engine(
+        ctx.experiment.engine,
+        member.located.model,
+        revision=member.located.revision,
+        trust_remote_code=member.agent.trust_remote_code,
+    )
+
+
+def members(ctx: Context) -> list[Member]:
+    """The agents that generate: all but recorded ones."""
     settings = ctx.experiment.proposals
     base_models = ctx.inputs["base_models"]
     revisions = {row["name"]: row["revision"] for row in base_models.rows(["name", "revision"])}

@@ -51,11 +51,13 @@ def _as_it_is(experiment: Experiment) -> Experiment:
 
 
 def _generating(experiment: Experiment) -> Experiment:
-    """Of `benchmark` only seeds and the methods that generate: another vote must not make all rounds again."""
+    """Of `benchmark` only what generates and what is timed: another vote must not make all rounds again."""
     from mlpo_core.benchmark.methods import selected
 
     methods = tuple(name for name, method in selected(experiment).items() if method.dialogue)
-    return experiment.model_copy(update={"benchmark": Benchmark(methods=methods, seeds=experiment.benchmark.seeds)})
+    whole = experiment.benchmark
+    benchmark = Benchmark(methods=methods, seeds=whole.seeds, latency_tasks=whole.latency_tasks)
+    return experiment.model_copy(update={"benchmark": benchmark})
 
 
 def _no_section(_: Experiment) -> tuple[str, ...]:
@@ -260,7 +262,7 @@ STAGES: Mapping[str, Stage] = {
             "The final answer of every method on every test task, with its cost",
             ("tasks", "agent_proposals", "benchmark_proposals", "team_rounds"),
             ("seed", "team", "leader", "inference", "benchmark"),
-            "1",
+            "2",
             "mlpo_core.benchmark.predictions:run",
         ),
         Stage(
@@ -280,7 +282,7 @@ STAGES: Mapping[str, Stage] = {
                 "benchmark_predictions",
             ),
             tuple(f for f in Experiment.model_fields if f != "launcher"),
-            "1",
+            "2",
             "mlpo_core.benchmark.report:run",
         ),
     )

@@ -15,11 +15,17 @@ ONE_SEED = "one seed: no seed interval"
 
 
 def accuracy(outcomes: Outcomes) -> Iterator[Metric]:
-    """Share of right answers per method and benchmark, over seeds, and the shares of ties and of empty answers."""
+    """Share of right answers per method and benchmark, over seeds, and the shares of ties and of empty answers.
+
+    Votes also have the accuracy that is expected over the draws of their ties: what the drawn one owes to no luck.
+    """
     for way, answers in outcomes.answers.items():
         for name, mask in outcomes.parts():
             yield _share("accuracy", name, way, answers, mask)
             yield _over_seeds(name, way, answers, mask)
+            if answers.chance is not None:
+                share, n = float(answers.chance[:, mask].mean()), int(mask.sum())
+                yield Metric("accuracy", name, way.method, "expected_accuracy", share, n=n, group=way.group)
         for metric, flags in (("tie_share", answers.tie), ("no_answer_share", answers.empty)):
             share = float(flags.mean())
             yield Metric("accuracy", ALL, way.method, metric, share, n=answers.count, group=way.group)

@@ -1,16 +1,21 @@
 """What answers, training and the whole experiment cost, and which methods are worth their tokens."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from typing import TypeVar
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlpo_core.benchmark.comparisons import is_oracle
 from mlpo_core.benchmark.metric import ALL, Metric
-from mlpo_core.benchmark.outcomes import COSTS, Answers, Outcomes, Way
+from mlpo_core.benchmark.outcomes import COSTS, Answers, Outcomes
 from mlpo_core.store import Dataset
 
 LEADERS = ("sft_leader", "mlpo_leader", "grpo_leader", "deferral_leader")
+_FINE_TUNED = ("sft_leader", "deferral_leader")
 NOT_RECORDED = "not recorded"
+NOT_LOGGED = "not logged"
+_T = TypeVar("_T", bound=Hashable)
 _GENERATED = ("agent_proposals", "benchmark_proposals", "team_rounds")
 
 
@@ -40,9 +45,9 @@ def _tokens_of(answers: Answers) -> float | None:
     return None if None in parts else sum(p for p in parts if p is not None)
 
 
-def pareto(points: Mapping[Way, tuple[float, float]]) -> set[Way]:
+def pareto(points: Mapping[_T, tuple[float, float]]) -> set[_T]:
     """Those of (tokens, accuracy) points that no other point beats: none is at least as accurate for fewer tokens."""
-    front: set[Way] = set()
+    front: set[_T] = set()
     best = -1.0
     for way, (_, accuracy) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1])):
         if accuracy > best:
@@ -52,20 +57,31 @@ def pareto(points: Mapping[Way, tuple[float, float]]) -> set[Way]:
 
 
 def training_costs(inputs: Mapping[str, Dataset]) -> Iterator[Metric]:
-    """Steps, tokens (SFT: trained on; GRPO: of the rollouts), and seconds of every training, from its log."""
+    """Steps, tokens of rollouts and of updates and both, and seconds of every training, from its log.
+
+    Update tokens are those that went through forward and backward: under GRPO without what was left out for having no
+    advantage, and a prompt once per group where it is shared. Fine-tuning has no rollouts.
+    """
     for asset in LEADERS:
         if asset not in inputs:
             continue
         log = inputs[asset].table()
         steps = pc.max(log["step"]).as_py() or 0
         yield Metric("training", ALL, asset, "steps", float(steps))
-        tokens = log.filter(pc.equal(log["metric"], "num_tokens"))["value"]
-        if len(tokens):
-            yield Metric("training", ALL, asset, "tokens", float(pc.max(tokens).as_py()))
+        counted = pc.max(_logged(log, "num_tokens")).as_py()  # a running total
+        if asset in _FINE_TUNED:
+            rollout, update = 0.0, counted
         else:
-            yield Metric("training", ALL, asset, "tokens", note="not logged")
-        seconds = pc.sum(log.filter(pc.equal(log["metric"], "seconds"))["value"]).as_py()
-        yield Metric("training", ALL, asset, "seconds", seconds=seconds, note="" if seconds else "not logged")
+            rollout, update = counted, pc.sum(_logged(log, "update_tokens")).as_py()
+        both = None if rollout is None or update is None else rollout + update
+        for metric, tokens in (("rollout_tokens", rollout), ("update_tokens", update), ("tokens", both)):
+            yield Metric("training", ALL, asset, metric, tokens, note=NOT_LOGGED if tokens is None else "")
+        seconds = pc.sum(_logged(log, "seconds")).as_py()
+        yield Metric("training", ALL, asset, "seconds", seconds=seconds, note="" if seconds else NOT_LOGGED)
+
+
+def _logged(log: pa.Table, metric: str) -> pa.ChunkedArray:
+    return log.filter(pc.equal(log["metric"], metric))["value"]
 
 
 def totals(chain: Mapping[str, Dataset]) -> Iterator[Metric]:

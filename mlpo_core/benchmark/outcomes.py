@@ -21,7 +21,7 @@ from mlpo_core.streaming import sums
 
 COSTS = ("generations", "prompt_tokens", "cached_prompt_tokens", "completion_tokens")
 _SUMMED = (*COSTS, "amortised_s")
-_COLUMNS = ("task_id", "method", "seed", "rounds", "extracted", "correct", "tie", "n_correct_shown", *_SUMMED)
+_COLUMNS = ("task_id", "method", "seed", "rounds", "extracted", "correct", "tie", "chance", "n_correct_shown", *_SUMMED)
 _NAMED = 5
 """Rows that an error names."""
 
@@ -54,6 +54,8 @@ class Answers:
     costs: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_SUMMED, 0.0))
     """Sums over the answers for which they were recorded."""
     recorded: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_SUMMED, 0))
+    chance: npt.NDArray[np.float64] | None = None
+    """To be right, over the draws of ties; None where nobody voted on answers."""
 
     @property
     def count(self) -> int:
@@ -93,6 +95,8 @@ class _Slot:
     """One method, T and seed while it is read."""
 
     seen: npt.NDArray[np.uint16]
+    chance: npt.NDArray[np.float64]
+    """Of shape (1, tasks), NaN where there is none."""
     answers: Answers
 
 
@@ -119,7 +123,7 @@ def read_outcomes(tasks: Dataset, predictions: Dataset) -> Outcomes:
         benchmarks=np.array(table["benchmark"].to_pylist(), dtype=object),
         subjects=np.array(table["subject"].to_pylist(), dtype=object),
         seeds=seeds,
-        answers={way: _joined([slots[way, s].answers for s in seeds]) for way in ways},
+        answers={way: _joined([slots[way, s] for s in seeds]) for way in ways},
     )
 
 
@@ -145,6 +149,7 @@ def _add(batch: pa.RecordBatch, ids: pa.Array, slots: dict[tuple[Way, int], _Slo
     shown = np.asarray(batch["n_correct_shown"])
     flags = {c: batch[c].to_numpy(zero_copy_only=False) for c in ("correct", "tie")}
     flags["empty"] = batch["extracted"].is_null().to_numpy(zero_copy_only=False)
+    chance = pc.fill_null(batch["chance"], np.nan).to_numpy()
     costs = {c: pc.fill_null(batch[c].cast(pa.float64()), 0.0).to_numpy() for c in _SUMMED}
     recorded = {c: batch[c].is_valid().to_numpy(zero_copy_only=False) for c in _SUMMED}
     for index, (method, rounds, seed) in enumerate(combinations.T.tolist()):
@@ -157,6 +162,7 @@ def _add(batch: pa.RecordBatch, ids: pa.Array, slots: dict[tuple[Way, int], _Slo
         slot.answers.tie[0, at] = flags["tie"][rows]
         slot.answers.empty[0, at] = flags["empty"][rows]
         slot.answers.shown[0, at] = shown[rows]
+        slot.chance[0, at] = chance[rows]
         for cost in _SUMMED:
             slot.answers.costs[cost] += float(costs[cost][rows].sum())
             slot.answers.recorded[cost] += int(recorded[cost][rows].sum())
@@ -164,12 +170,12 @@ def _add(batch: pa.RecordBatch, ids: pa.Array, slots: dict[tuple[Way, int], _Slo
 
 def _empty_slot(n: int) -> _Slot:
     flags = [np.zeros((1, n), dtype=np.bool_) for _ in range(3)]
-    return _Slot(
-        np.zeros(n, dtype=np.uint16), Answers(flags[0], np.full((1, n), -1, dtype=np.int16), flags[1], flags[2])
-    )
+    answers = Answers(flags[0], np.full((1, n), -1, dtype=np.int16), flags[1], flags[2])
+    return _Slot(np.zeros(n, dtype=np.uint16), np.full((1, n), np.nan), answers)
 
 
-def _joined(by_seed: Sequence[Answers]) -> Answers:
+def _joined(slots: Sequence[_Slot]) -> Answers:
+    by_seed, chance = [slot.answers for slot in slots], np.concatenate([slot.chance for slot in slots])
     return Answers(
         correct=np.concatenate([a.correct for a in by_seed]),
         shown=np.concatenate([a.shown for a in by_seed]),
@@ -177,6 +183,7 @@ def _joined(by_seed: Sequence[Answers]) -> Answers:
         empty=np.concatenate([a.empty for a in by_seed]),
         costs={c: sum(a.costs[c] for a in by_seed) for c in _SUMMED},
         recorded={c: sum(a.recorded[c] for a in by_seed) for c in _SUMMED},
+        chance=None if np.isnan(chance).any() else chance,
     )
 
 

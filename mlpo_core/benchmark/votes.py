@@ -45,3 +45,20 @@ def tally(codes: np.ndarray, answers: Sequence[str], seeds: Sequence[int]) -> Ta
         winner[task] = candidates[seeds[int(task)] % len(candidates)][1]
     position = np.argmax(codes == winner[:, None], axis=1)
     return Tally(winner, np.where(winner >= 0, position, 0), tied > 1)
+
+
+def chances(codes: np.ndarray, correct: np.ndarray, result: Tally) -> list[float]:
+    """How likely each task's vote is right before its tie is drawn: the share of right ones among the tied answers.
+
+    Args:
+        codes: As in `tally`.
+        correct: Shape (tasks, votes): whether each vote is right.
+        result: What `tally` made of them.
+    """
+    rows = np.arange(len(codes))
+    found = np.where(result.winner >= 0, correct[rows, result.position], False).astype(float)
+    for task in np.nonzero(result.tie)[0]:
+        answers, first, counts = np.unique(codes[task], return_index=True, return_counts=True)
+        counts[answers < 0] = 0
+        found[task] = correct[task, first[counts == counts.max()]].mean()
+    return found.tolist()

@@ -4,11 +4,13 @@ from collections import Counter
 
 import pytest
 
-from mlpo_core import inference
+from mlpo_core import inference, latency
 from mlpo_core.base_models import Located
 from mlpo_core.benchmark import predictions
+from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.laboratory.tokenizer import character_tokenizer
+from mlpo_core.proposals import Member
 from tests import mini_chain as mini
 
 N, T = 5, 3
@@ -21,6 +23,7 @@ class World:
     def __init__(self):
         self.opened: list[str] = []
         self.prompts: list[tuple[str, str]] = []
+        self.engines: list[mini.ScriptedEngine] = []
 
     def open(self, config, model, *, revision=None, trust_remote_code=False):
         name = str(model)
@@ -33,7 +36,8 @@ class World:
                 return f"<think>{name} led</think><answer>{n if 'mlpo' in name else -1}</answer>"
             return f"{name} revised {len(self.prompts)}.<answer>{n}</answer>"
 
-        return mini.ScriptedEngine(write)
+        self.engines.append(mini.ScriptedEngine(write))
+        return self.engines[-1]
 
 
 @pytest.fixture
@@ -266,3 +270,65 @@ def test_missing_generations_are_refused(make, tmp_path):
     after = mini.context(store, "benchmark_predictions", config, {**ctx.inputs, "team_rounds": cut})
     with pytest.raises(BadInput, match=r"mlpo_leader/solo.*t00003"):
         predictions.run(after)
+
+
+def test_agents_answer_greedily_beside_their_samples(make, world):
+    _, predict = make(methods=["greedy", "mlpo_leader/team"], seeds=[5, 6], inference={"rounds": 2})
+    rounds, data = predict()
+    assert [{s.temperature for _, s in engine.calls} for engine in world.engines[:3]] == [{0.0}] * 3
+    greedy = [r for r in rounds.rows() if r["method"] == "greedy:beta"]
+    assert len(greedy) == 2 * N and {(r["round"], r["role"], r["agent"]) for r in greedy} == {(0, "agent", "beta")}
+    assert sum(len(requests) for requests, _ in world.engines[1].calls) == N  # once for all seeds
+    assert not any(r["input_ids"] for r in greedy)
+    answers = [r for r in data.rows() if r["method"] == "greedy:beta"]
+    assert {(r["seed"], r["correct"], r["generations"], r["completion_tokens"]) for r in answers} == {
+        (5, True, 1, 7),
+        (6, True, 1, 7),
+    }
+    led = [r for r in rounds.rows() if r["method"] == "mlpo_leader/team" and r["role"] == "leader" and not r["round"]]
+    assert {i.rsplit("-", 1)[1] for r in led for i in r["input_ids"]} == {"0", "1"}  # leaders read the samples
+
+
+def test_latency_is_measured_one_query_at_a_time_beside_the_rows(make, world, monkeypatch):
+    def members(ctx):
+        sampling = Sampling(0.7, 1.0, 32)
+        return [Member(a, Located(a.model, None), "r", sampling) for a in ctx.experiment.team.agents]
+
+    def open_engine(*_, **__):
+        world.engines.append(mini.ScriptedEngine(lambda _: "<answer>1</answer>"))
+        return world.engines[-1]
+
+    monkeypatch.setattr(inference, "open_engine", open_engine)
+    monkeypatch.setattr(latency, "members", members)
+    monkeypatch.setattr(latency, "open_member", open_engine)
+    methods = ["mlpo_leader/team", "debate", "mlpo_leader/solo_vote@3"]
+    plain, _ = make("plain", methods=methods, seeds=[5, 6])
+    without = mini.commit(plain, inference.run(plain))
+    world.engines.clear()
+    ctx, _ = make("timed", methods=methods, seeds=[5, 6], latency_tasks=2)
+    timed = mini.commit(ctx, inference.run(ctx))
+    assert timed.ref.digest == without.ref.digest and not list(latency.read_latency(without))
+    rows = list(latency.read_latency(timed))
+    assert all(row.seconds > 0 for row in rows)
+    assert Counter((row.name, row.round, row.agent) for row in rows) == {
+        **{("", 0, agent): 2 for agent in mini.AGENTS},
+        **{("mlpo_leader/team", round_, "leader"): 2 for round_ in range(T)},
+        **{(name, r, a): 2 for name in ("mlpo_leader/team", "debate") for r in range(1, T) for a in mini.AGENTS},
+        ("mlpo_leader/solo_vote@3", 0, "leader"): 2,
+    }
+    *steps, alpha, beta, gamma = world.engines
+    for engine in steps:  # all of a step at once, then one query at a time, the first of them twice
+        sizes = [len(requests) for requests, _ in engine.calls[1:]]
+        assert set(sizes) in ({1}, {3}) and len(sizes) % 2 == 1
+    for engine in (alpha, beta, gamma):
+        assert [len(requests) for requests, _ in engine.calls] == [1, 1, 1]
+
+
+def test_latency_that_an_interrupted_run_measured_stays(make, monkeypatch):
+    monkeypatch.setattr(latency, "members", lambda _: [])
+    first, _ = make("cut", methods=["mlpo_leader/solo"], latency_tasks=2)
+    inference.run(first)
+    again, _ = make("cut", methods=["mlpo_leader/solo"], latency_tasks=2)
+    timed = first.writer.get("latency/part-000000.json")
+    assert [r.name for r in latency.read_latency(mini.commit(again, inference.run(again)))] == ["mlpo_leader/solo"] * 2
+    assert again.writer.get("latency/part-000000.json") == timed

@@ -11,6 +11,7 @@ from mlpo_core.benchmark.methods.debate import debate
 from mlpo_core.benchmark.methods.deferral_leader import deferral_leader
 from mlpo_core.benchmark.methods.family_router import FamilyRouter
 from mlpo_core.benchmark.methods.first_agents import FirstAgents
+from mlpo_core.benchmark.methods.greedy import Greedy
 from mlpo_core.benchmark.methods.leader_vote import equal_calls, leader_vote
 from mlpo_core.benchmark.methods.leaders import LEADERS, attacked, led
 from mlpo_core.benchmark.methods.majority_vote import MajorityVote
@@ -35,6 +36,7 @@ def all_methods(experiment: Experiment) -> dict[str, Method]:
     votes = experiment.benchmark.votes or tuple(sorted({k, 4 * k, 20, 40}))
     methods: list[Method] = [
         *(Single(agent) for agent in team),
+        *(Greedy(agent) for agent in team),
         *(MajorityVote(n) for n in votes),
         BestOfTeam(oracle=False),
         BestOfTeam(oracle=True),
@@ -56,9 +58,9 @@ def all_methods(experiment: Experiment) -> dict[str, Method]:
 def selected(experiment: Experiment) -> dict[str, Method]:
     """The methods that `benchmark.methods` names, in the order of reports.
 
-    A name is a full one, or a family: `single`, `majority_vote`, `leaders`, `untrained_leader`, `best_of_team` (with
-    its oracle), `self_team`, `first_agents`, `leader_vote` (at as many calls as all rounds of the MLPO leader),
-    `attacked` (every leader; not among `leaders`, for it is no way of answering well).
+    A name is a full one, or a family: `single`, `greedy`, `majority_vote`, `leaders`, `untrained_leader`,
+    `best_of_team` (with its oracle), `self_team`, `first_agents`, `leader_vote` (at as many calls as all rounds of the
+    MLPO leader), `attacked` (every leader; not among `leaders`, for it is no way of answering well).
 
     Raises:
         BadInput: A name is neither.

@@ -16,7 +16,8 @@ class Debate(Replayed):
     """The vote of the seats' current answers."""
 
     def _answer(self, after: AfterRound, task: Task, seed: Seed) -> Answer:
-        won = elect(self.name, seed.value, task, after.rounds, [s.extracted for s in after.seats])
+        votes, correct = [s.extracted for s in after.seats], [s.correct for s in after.seats]
+        won = elect(self.name, seed.value, task, after.rounds, votes, correct)
         chosen = after.seats[won.position]
         return Answer(
             after.task,
@@ -28,7 +29,8 @@ class Debate(Replayed):
             *after.cost,
             rounds=after.rounds,
             tie=won.tie,
-            n_correct_shown=sum(s.correct for s in after.seats),
+            chance=won.chance,
+            n_correct_shown=sum(correct),
         )
 
 

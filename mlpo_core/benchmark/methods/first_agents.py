@@ -7,7 +7,7 @@ import numpy as np
 
 from mlpo_core.benchmark.evidence import History, Shard
 from mlpo_core.benchmark.methods.protocol import Answer, Dialogue, Predictor, Seed
-from mlpo_core.benchmark.votes import tally
+from mlpo_core.benchmark.votes import chances, tally
 from mlpo_core.config import Experiment
 from mlpo_core.types import stable_seed
 
@@ -36,7 +36,9 @@ class FirstAgents:
         cube, sample, agents = shard.cube, seed.position % shard.samples, np.arange(self.k)
         # The draws of the vote of this size: with all agents the two are one vote, and one coin must decide it.
         draws = [stable_seed("tie", f"majority_vote@{self.k}", seed.value, t.task_id) for t in shard.tasks]
-        result = tally(cube.codes[:, : self.k, sample], cube.answers, draws)
+        codes, correct = cube.codes[:, : self.k, sample], cube.correct[:, : self.k, sample]
+        result = tally(codes, cube.answers, draws)
+        chance = chances(codes, correct, result)
         for task in range(len(shard.tasks)):
             cell = (task, int(result.position[task]), sample)
             answered = bool(result.winner[task] >= 0)
@@ -49,4 +51,5 @@ class FirstAgents:
                 self.k,
                 *cube.cost(task, agents, sample),
                 tie=bool(result.tie[task]),
+                chance=chance[task],
             )

@@ -19,7 +19,8 @@ class LeaderVote(Replayed):
     """The vote of the leader's samples, all of which read the same."""
 
     def _answer(self, after: AfterRound, task: Task, seed: Seed) -> Answer:
-        won = elect(self.name, seed.value, task, after.rounds, [row["extracted"] for row in after.leader])
+        votes, correct = ([row[name] for row in after.leader] for name in ("extracted", "correct"))
+        won = elect(self.name, seed.value, task, after.rounds, votes, correct)
         chosen = after.leader[won.position]
         return Answer(
             after.task,
@@ -30,6 +31,7 @@ class LeaderVote(Replayed):
             after.calls + len(after.leader),
             *add(after.cost, after.leader),
             tie=won.tie,
+            chance=won.chance,
             n_correct_shown=sum(s.correct for s in after.seats) if after.seats else -1,
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlpo_core.benchmark.evidence import History, Shard
 from mlpo_core.benchmark.methods.protocol import Answer, Dialogue, Predictor, Seed
-from mlpo_core.benchmark.votes import tally
+from mlpo_core.benchmark.votes import chances, tally
 from mlpo_core.config import Experiment
 from mlpo_core.types import Task, stable_seed
 
@@ -45,7 +45,9 @@ class MajorityVote:
         rows = np.arange(len(shard.tasks))[:, None]
         cube = shard.cube
         draws = [stable_seed("tie", self.name, seed.value, t.task_id) for t in shard.tasks]
-        result = tally(cube.codes[rows, agents, samples], cube.answers, draws)
+        codes, correct = cube.codes[rows, agents, samples], cube.correct[rows, agents, samples]
+        result = tally(codes, cube.answers, draws)
+        chance = chances(codes, correct, result)
         for task in range(len(shard.tasks)):
             votes = (task, agents[task], samples[task])
             first = int(result.position[task])
@@ -60,7 +62,8 @@ class MajorityVote:
                 self.n,
                 *cube.cost(*votes),
                 tie=bool(result.tie[task]),
-                n_correct_shown=int(cube.correct[votes].sum()) if self.n == len(shard.agents) else -1,
+                chance=chance[task],
+                n_correct_shown=int(correct[task].sum()) if self.n == len(shard.agents) else -1,
             )
 
 

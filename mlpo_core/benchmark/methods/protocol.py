@@ -24,6 +24,7 @@ class Answer(NamedTuple):
         amortised_s: Seconds: batch wall time over rows.
         rounds: T, for methods that take rounds.
         tie: Whether a vote was tied and drawn by seed.
+        chance: Of a vote to be right before its tie is drawn; None where nobody voted on answers.
         n_correct_shown: Right answers among the K that were voted on or shown to the leader; -1 when none were.
     """
 
@@ -39,6 +40,7 @@ class Answer(NamedTuple):
     amortised_s: float | None
     rounds: int = 0
     tie: bool = False
+    chance: float | None = None
     n_correct_shown: int = -1
 
 
@@ -66,6 +68,7 @@ class Dialogue:
         attacked: One seat tries to instruct the leader (`benchmark.attack`); one round.
         defers: The leader names a seat, whose answer is then its own; one round.
         votes: How often the leader writes, sampled; above 0 one round, and its answers are voted on.
+        greedy: The seats answer anew, greedily, instead of by their proposals; nobody reads it.
     """
 
     leader: str | None
@@ -76,11 +79,12 @@ class Dialogue:
     attacked: bool = False
     defers: bool = False
     votes: int = 0
+    greedy: bool = False
 
     def rounds(self, experiment: Experiment) -> int:
         """How many rounds are run: agents whose responses are recorded cannot revise them."""
         recorded = any(a.model.startswith("recorded:") for a in experiment.team.agents if a.name in self.seats)
-        once = recorded or not self.seats or self.attacked or self.defers or self.votes
+        once = recorded or not self.seats or self.attacked or self.defers or self.votes or self.greedy
         return 1 if once else experiment.inference.rounds
 
     def sample(self, seed: Seed, seat: int, samples: int) -> int:

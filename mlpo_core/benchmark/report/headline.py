@@ -109,12 +109,14 @@ def costs(figures: Figures) -> str:
     seconds = sum(m.seconds or 0.0 for m in figures.of("total", "seconds"))
     calls = sum(m.value or 0.0 for m in figures.of("total", "generations"))
     tokens = sum(m.value or 0.0 for name in ("prompt_tokens", "completion_tokens") for m in figures.of("total", name))
-    trained = sum(m.value or 0.0 for m in figures.of("training", "tokens"))
+    logged = [m for name in ("rollout_tokens", "update_tokens") for m in figures.of("training", name)]
+    trained = sum(m.value or 0.0 for m in logged)
     parts = [
         f"{duration(seconds)} of work in all stages",
         f"{count(calls)} recorded generations with {count(tokens)} tokens",
     ]
-    return ", ".join([*parts, f"{count(trained)} tokens in training"] if trained else parts)
+    missing = " (not all logged)" if any(m.value is None for m in logged) else ""
+    return ", ".join([*parts, f"{count(trained)} tokens in training{missing}"] if trained else parts)
 
 
 def as_view(table: Sequence[Row], reference: str, caption: str) -> View:

@@ -12,6 +12,7 @@ from mlpo_core.benchmark.by_team import by_team
 from mlpo_core.benchmark.chain import chain
 from mlpo_core.benchmark.comparisons import comparisons, pairs, reference
 from mlpo_core.benchmark.costs import answer_costs, totals, training_costs
+from mlpo_core.benchmark.latency import latency
 from mlpo_core.benchmark.metric import ALL, Metric, as_table
 from mlpo_core.benchmark.outcomes import Outcomes, read_outcomes
 from mlpo_core.benchmark.report import headline
@@ -22,6 +23,7 @@ from mlpo_core.benchmark.report.plots import accuracy_png, filter_plot, plots, t
 from mlpo_core.benchmark.report.provenance import provenance
 from mlpo_core.benchmark.report.tables import details
 from mlpo_core.benchmark.report.views import View, markdown, plain, rows_markdown
+from mlpo_core.latency import read_latency
 from mlpo_core.progress import log
 from mlpo_core.run import Context
 from mlpo_core.store import Dataset
@@ -31,7 +33,7 @@ NOT_COMPARED: Mapping[str, str] = {
     "ACC-Collab": "an actor and a critic trained together: not built here",
 }
 """Baselines of the paper that are not part of this project."""
-_IN_METADATA = ("headline", "comparison-all", "benchmarks", "rounds", "majority", "answers", "training")
+_IN_METADATA = ("headline", "comparison-all", "benchmarks", "rounds", "majority", "ties", "answers", "training")
 
 
 def make(ctx: Context) -> dict[str, Any]:
@@ -104,6 +106,8 @@ def _results(outcomes: Outcomes, ctx: Context) -> Iterator[Metric]:
 
 def _costs(outcomes: Outcomes, ctx: Context, versions: Mapping[str, Dataset]) -> Iterator[Metric]:
     yield from answer_costs(outcomes)
+    timed = read_latency(versions["team_rounds"]) if "team_rounds" in versions else ()
+    yield from latency(outcomes.answers, ctx.experiment, timed)
     yield from training_costs(ctx.inputs)
     yield from totals(versions)
 

@@ -58,20 +58,19 @@ def _tokens(figures: Figures) -> Plot | None:
     for method in numbers:
         ways = sorted((w for w in tokens if w.method == method), key=lambda w: w.rounds)
         points = [Point(tokens[w], figures.accuracy(w), tag=numbers[method] if w == ways[-1] else "") for w in ways]
-        lines.append(Line(method, points, _kind(method)))
+        lines.append(Line(method, points, kind_of(method)))
     front = [Point(tokens[w], figures.accuracy(w)) for w in tokens if _on_front(figures, w)]
     stairs = Line("front", sorted(front), 0, stairs=True, markers=False)
     low, high = min(tokens.values()), max(tokens.values())
     x = Axis("tokens per answer (prompt and completion, log scale)", low / 1.25, high * 1.25, log=True)
     y = Axis("accuracy", *padded([p.y for line in lines for p in line.points]), percent=True)
-    used = sorted({line.style for line in lines})
     legend: list[tuple[Markup | str, str]] = [(number, method) for method, number in numbers.items()]
     return Plot(
         "Accuracy against tokens",
         "Up and left is better. The stairs are the Pareto front; a line joins one method's rounds T=1, 2, …, with its "
         "number at the last.",
         chart([stairs, *lines], x, y, "Accuracy of every method against tokens per answer", height=340),
-        [*((swatch(style), _KINDS[style]) for style in used), *legend],
+        [*kind_swatches(line.style for line in lines), *legend],
     )
 
 
@@ -84,12 +83,24 @@ def _on_front(figures: Figures, way: Way) -> bool:
     return bool(found and found.value)
 
 
-def _kind(method: str) -> int:
+def kind_of(method: str) -> int:
+    """The style of a method: what sort of method it is."""
     if is_oracle(method):
         return 5
     if "leader" in method:
         return 1 if "/solo" in method else 0
-    return 2 if method.startswith(("majority_vote", "first_agents")) else 3 if method.startswith("single:") else 4
+    return (
+        2
+        if method.startswith(("majority_vote", "first_agents"))
+        else 3
+        if method.startswith(("single:", "greedy:"))
+        else 4
+    )
+
+
+def kind_swatches(styles: Iterable[int]) -> list[tuple[Markup | str, str]]:
+    """The legend of the sorts of methods that are drawn."""
+    return [(swatch(style), _KINDS[style]) for style in sorted(set(styles))]
 
 
 def _rounds(figures: Figures) -> Plot | None:

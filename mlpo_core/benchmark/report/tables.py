@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from mlpo_core.benchmark.accuracy import ONE_SEED
 from mlpo_core.benchmark.attack import SUFFIX
+from mlpo_core.benchmark.costs import NOT_LOGGED
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import COSTS, Way
 from mlpo_core.benchmark.report.lookup import (
@@ -30,6 +31,7 @@ def details(figures: Figures, k: int) -> list[View]:
         _seeds,
         lambda f: _right_agents(f, k),
         _majority,
+        _ties,
         _attack,
         _subjects,
         _answers,
@@ -190,6 +192,23 @@ def _majority(figures: Figures) -> View:
     )
 
 
+def _ties(figures: Figures) -> View | None:
+    rows: list[list[str]] = []
+    for way in _ranked(figures):
+        share, expected = (figures.get("accuracy", way, name) for name in ("tie_share", "expected_accuracy"))
+        if share and share.value and expected and expected.value is not None:
+            drawn = figures.accuracy(way)
+            luck = points(drawn - expected.value)
+            rows.append([str(way), percent(share.value), percent(drawn), percent(expected.value), luck])
+    if not rows:
+        return None
+    caption = (
+        "A tie is drawn by seed. Expected is the accuracy over all draws: with m answers tied, one of them right, the "
+        "task counts 1/m. Luck is what this draw has over it, in points."
+    )
+    return View("ties", "Ties in votes", caption, ["vote", "ties, %", "right as drawn, %", "expected, %", "luck"], rows)
+
+
 def _attack(figures: Figures) -> View | None:
     found = {(m.method, m.metric): m for m in figures.of("attack")}
     columns = {
@@ -234,12 +253,14 @@ def _answers(figures: Figures) -> View:
     for way in _ranked(figures):
         seconds = figures.get("cost", way, "amortised_s")
         front = figures.get("cost", way, "on_front")
+        waits = [figures.get("latency", way, name) for name in ("median", "p95")]
         ties, empty = (figures.get("accuracy", way, name) for name in ("tie_share", "no_answer_share"))
         rows.append(
             [
                 str(way),
                 *(count(c.value) if (c := figures.get("cost", way, name)) else MISSING for name in COSTS),
                 duration(seconds.seconds) if seconds else MISSING,
+                *(MISSING if w is None else w.note or duration(w.seconds) for w in waits),
                 percent(ties.value if ties else None),
                 percent(empty.value if empty else None),
                 "yes" if front and front.value else "",
@@ -250,11 +271,17 @@ def _answers(figures: Figures) -> View:
         "answers",
         "Cost of one answer",
         "Means per answer: everything that had to be generated for it, shared with other methods or not. Time is batch "
-        "wall time over rows. Ties and answers that could not be read in percent. On the front: no other method is as "
-        "accurate for fewer tokens (oracles left out).",
-        ["method", *names, "time", "ties", "unreadable", "on the front"],
+        f"wall time over rows. {_latency(figures)}Ties and answers that could not be read in percent. On the front: no "
+        "other method is as accurate for fewer tokens (oracles left out).",
+        ["method", *names, "time", "latency, median", "latency, 95th percentile", "ties", "unreadable", "on the front"],
         rows,
     )
+
+
+def _latency(figures: Figures) -> str:
+    """How latency was measured, where it was."""
+    tasks = max((m.n for m in figures.of("latency")), default=0)
+    return f"Latency is that of one query at a time, on {tasks} tasks, a team's members in turn. " if tasks else ""
 
 
 def _training(figures: Figures) -> View | None:
@@ -265,21 +292,22 @@ def _training(figures: Figures) -> View | None:
     by_name = {(m.method, m.metric): m for m in found}
     rows: list[list[str]] = []
     for asset in assets:
-        tokens, seconds = by_name[asset, "tokens"], by_name[asset, "seconds"]
+        seconds = by_name[asset, "seconds"]
+        tokens = [by_name.get((asset, name)) for name in ("rollout_tokens", "update_tokens")]
         rows.append(
             [
                 asset,
                 count(by_name[asset, "steps"].value),
-                count(tokens.value) if tokens.value is not None else tokens.note,
+                *(NOT_LOGGED if t is None or t.value is None else count(t.value) for t in tokens),
                 duration(seconds.seconds),
                 f"{(seconds.seconds or 0) / 3600:.3f}",
             ]
         )
     caption = (
-        "Optimizer steps; prompt and completion tokens, under SFT those trained on, under GRPO those of the rollouts "
-        "(its updates are not counted); time of the steps on one device."
+        "Optimizer steps; prompt and completion tokens of the rollouts, and those that went through the updates, where "
+        "groups without advantage are left out and a group's prompt is read once; time of the steps on one device."
     )
-    columns = ["leader", "steps", "tokens", "time", "device-hours"]
+    columns = ["leader", "steps", "rollout tokens", "update tokens", "time", "device-hours"]
     return View("training", "Cost of training", caption, columns, rows)
 
 

@@ -82,7 +82,10 @@ def build(
     write("sft_dataset", [_trace(t) for t in tasks[:10]], headline={"backtrack": 10}, Dropped={"all wrong": 3})
     write("sft_leader", _log({"loss": 1.5, "num_tokens": 900.0, "seconds": 0.5}))
     write("mlpo_dataset", [_prompt(t) for t in tasks[:10]], headline={"train_prompts": 10})
-    write("mlpo_leader", _log({"dev/team/correct": 0.6, "correct": 0.5, "num_tokens": 5000.0, "seconds": 1.0}))
+    write(
+        "mlpo_leader",
+        _log({"dev/team/correct": 0.6, "correct": 0.5, "num_tokens": 5000.0, "update_tokens": 100.0, "seconds": 1.0}),
+    )
     write("grpo_leader", _log({"correct": 0.4, "seconds": 1.0}))
     write("benchmark_proposals", [_proposal(t, a, 0) for t in tasks[40:] for a in AGENTS])
     write("benchmark_predictions", predictions(tasks[40:], seeds, ways), headline={"methods": 9}, not_run=NOT_RUN)
@@ -112,7 +115,9 @@ def predictions(
                     tie = right == 1 and bool(draws.random() < 0.5)
                     correct = right >= 2
                 shown = right if rounds or method == "majority_vote@3" else -1
-                rows.append(_prediction(task, method, seed, rounds, correct, tie, shown))
+                row = _prediction(task, method, seed, rounds, correct, tie, shown)
+                row["chance"] = (1 / 3 if tie else float(correct)) if method == "majority_vote@3" else None
+                rows.append(row)
     return rows
 
 

@@ -6,10 +6,12 @@ import pytest
 from mlpo_core.benchmark.accuracy import ONE_SEED, accuracy, subjects
 from mlpo_core.benchmark.by_team import by_team
 from mlpo_core.benchmark.comparisons import Pair, comparisons, pairs, reference
-from mlpo_core.benchmark.costs import answer_costs, pareto
+from mlpo_core.benchmark.costs import answer_costs, pareto, training_costs
 from mlpo_core.benchmark.metric import Metric, as_table, from_table
 from mlpo_core.benchmark.outcomes import COSTS, Answers, Outcomes, Way
 from mlpo_core.benchmark.statistics import wilson
+from mlpo_core.store import Dataset
+from tests import mini_chain as mini
 
 VOTE, LEADER = Way("majority_vote@3", 0), Way("mlpo_leader/team", 1)
 
@@ -179,6 +181,17 @@ def test_claims_name_methods_or_rounds_and_say_what_was_not_run():
     assert notes == ["not tested: a method was not run"]
 
 
+def test_votes_have_the_accuracy_that_is_expected_over_draws():
+    lucky = answers([1, 1, 1, 0], tie=[0, 1, 1, 1])
+    lucky.chance = np.array([[1.0, 0.5, 0.25, 0.25]])
+    data = outcomes({VOTE: lucky, LEADER: answers([1, 0, 1, 0])}, benchmarks=["math", "math", "bbh", "bbh"])
+    metrics = list(accuracy(data))
+    assert pick(metrics, metric="expected_accuracy", benchmark="all").value == 0.5
+    assert pick(metrics, metric="expected_accuracy", benchmark="math").value == 0.75
+    assert pick(metrics, metric="accuracy", benchmark="all", method=VOTE.method).value == 0.75
+    assert not [m for m in metrics if m.metric == "expected_accuracy" and m.method == LEADER.method]
+
+
 def test_pareto_front_by_hand():
     a, b, c, d = (Way(name, 0) for name in "abcd")
     assert pareto({a: (10, 0.5), b: (20, 0.4), c: (20, 0.7), d: (30, 0.7)}) == {a, c}
@@ -192,6 +205,34 @@ def test_unrecorded_costs_are_notes():
     assert pick(metrics, metric="prompt_tokens").value == 30
     assert pick(metrics, metric="amortised_s").seconds == 0.5
     assert pick(metrics, metric="on_front").value == 0.0
+
+
+def test_training_costs_keep_rollouts_and_updates_apart(tmp_path):
+    store = mini.store(tmp_path)
+
+    def logged(asset: str, **metrics: list[float]) -> Dataset:
+        rows = [
+            {"step": step, "metric": name, "value": value}
+            for name, values in metrics.items()
+            for step, value in enumerate(values, start=1)
+        ]
+        return mini.put(store, asset, rows)
+
+    logs = {
+        "sft_leader": logged("sft_leader", num_tokens=[10.0, 25.0], seconds=[1.0, 2.0]),
+        "mlpo_leader": logged("mlpo_leader", num_tokens=[100.0, 300.0], update_tokens=[40.0, 2.0], seconds=[3.0, 4.0]),
+        "grpo_leader": logged("grpo_leader", num_tokens=[100.0], seconds=[3.0]),
+    }
+    metrics = list(training_costs(logs))
+    names = ("steps", "rollout_tokens", "update_tokens", "tokens")
+    found = {a: [pick(metrics, method=a, metric=n).value for n in names] for a in logs}
+    assert found == {
+        "sft_leader": [2, 0, 25, 25],
+        "mlpo_leader": [2, 300, 42, 342],
+        "grpo_leader": [1, 100, None, None],
+    }
+    assert pick(metrics, method="mlpo_leader", metric="seconds").seconds == 7
+    assert pick(metrics, method="grpo_leader", metric="update_tokens").note == "not logged"
 
 
 def test_nan_never_reaches_a_table():
