@@ -16,6 +16,7 @@ from pipelines.abandoned import sign
 from pipelines.errors import as_failure
 from pipelines.launch import launch
 from pipelines.lineage import column_schema
+from pipelines.links import PAPER, code_references
 from pipelines.metadata import describe
 from pipelines.partitions import EXPERIMENTS
 
@@ -65,6 +66,8 @@ def stage_asset(
             "dagster/column_schema": column_schema(name),
             "settings read": ", ".join(stage.sections),
             "function": stage.function,
+            "paper": dg.MetadataValue.url(PAPER),
+            "dagster/code_references": code_references(name),
         },
         check_specs=_check_specs(name),
         # The value is a reference, or None where the stage does not apply; the annotation alone would promise no value.

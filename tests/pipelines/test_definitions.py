@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from mlpo_core.checks import checks_of
@@ -54,6 +56,20 @@ def test_every_column_has_lineage_to_columns_that_exist(asset: str) -> None:
             upstream, _, column = source.partition(".")
             assert column in SCHEMAS[upstream].names, f"{asset}.{field.name} names {source}"
             assert upstream in _ancestors(asset), f"{asset}.{field.name} names {source}, which it is not made from"
+
+
+@pytest.mark.parametrize("asset", sorted(ASSETS))
+def test_every_asset_links_to_its_code_and_to_the_reasons_for_it(asset: str) -> None:
+    references = defs.get_assets_def(asset).metadata_by_key[dg.AssetKey(asset)]["dagster/code_references"]
+    source, why = (Path(reference.file_path) for reference in references.code_references)
+    module, _, function = STAGES[asset].function.partition(":")
+    assert re.search(rf"\b(def|import)\b[^:]*\b{function}\b", source.read_text()), f"{module} in {source}"
+    assert why.read_text().startswith("# ")
+
+
+def test_a_column_says_what_it_is_taken_from() -> None:
+    described = {column.name: column.description for column in column_schema("hard_tasks").columns}
+    assert described["correct_rate"] == "n_correct / n (from agent_proposals.correct)"
 
 
 def test_the_workspace_file_loads(tmp_path: Path) -> None:

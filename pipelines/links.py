@@ -1,0 +1,40 @@
+"""Where an asset's code is, and why it is as it is: links that the UI shows beside the asset."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from mlpo_core.stages import STAGES
+
+_REPOSITORY = Path(__file__).resolve().parents[1]
+PAPER = "https://arxiv.org/abs/2507.08960"
+WHY: Mapping[str, str] = {
+    "tasks": "transfer",
+    "base_models": "laboratory",
+    "agent_proposals": "grading",
+    "hard_tasks": "grading",
+    "sft_dataset": "grading",
+    "sft_leader": "scaling",
+    "mlpo_dataset": "rounds",
+    "mlpo_leader": "speed",
+    "grpo_leader": "speed",
+    "deferral_leader": "scaling",
+    "benchmark_proposals": "grading",
+    "team_rounds": "rounds",
+    "benchmark_predictions": "statistics",
+    "benchmark_report": "statistics",
+}
+"""The page in docs/decisions that says most about an asset."""
+
+
+def code_references(asset: str) -> dg.CodeReferencesMetadataValue:
+    """The file with the asset's function, and the page with its decisions, to open in an editor."""
+    module = STAGES[asset].function.partition(":")[0].replace(".", "/")
+    source = next(f for f in (f"{module}.py", f"{module}/__init__.py") if (_REPOSITORY / f).exists())
+    return dg.CodeReferencesMetadataValue(
+        code_references=[
+            dg.LocalFileCodeReference(file_path=str(_REPOSITORY / file), label=file)
+            for file in (source, f"docs/decisions/{WHY[asset]}.md")
+        ]
+    )
