@@ -39,7 +39,7 @@ lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
 
-## make services     PostgreSQL and Chromium for the tests that need them (Debian or Ubuntu, as root)
+## make services     PostgreSQL, Chromium and Prometheus for the tests that need them (Debian or Ubuntu, as root)
 services:
 	sh scripts/services.sh
 

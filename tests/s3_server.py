@@ -28,6 +28,8 @@ class S3Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._inherited = dict(os.environ)  # not of whoever starts it again
         self._options = {name: str(free_port()) for port in _PORTS for name in (port, f"{port}.grpc")}
+        self._options["metricsPort"] = str(free_port())
+        self.metrics = f"127.0.0.1:{self._options['metricsPort']}"
         self.endpoint = f"http://127.0.0.1:{self._options['s3.port']}"
         credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
         identity = {"name": "tests", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List"]}
