@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mlpo_core.config import Experiment, TaskSource
 from mlpo_core.errors import BadInput
+from mlpo_core.stages import STAGES
 from mlpo_core.throughput import Assumptions, parameters
 
 
@@ -94,6 +95,9 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
             prompts = settings.steps * settings.prompts_per_step
             team = k if name == "mlpo_leader" else 0
             costs.append(estimate.rollouts(name, prompts, settings.group_size, leader.model, train, team))
+        if not STAGES["deferral_leader"].skipped(experiment):
+            rows = experiment.sft.steps * experiment.sft.batch_size
+            costs.append(estimate.updates("deferral_leader", rows, k, leader.model, train))
         runs = len(experiment.benchmark.seeds) * 4 * experiment.inference.rounds
         costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leader.model], shown=k))
         longest = estimate.longest_prompt(k)

@@ -39,6 +39,15 @@ def test_update_flops_are_six_per_parameter_and_token() -> None:
     assert cost.gpu_hours == pytest.approx(expected)
 
 
+def test_a_deferral_leader_is_planned_where_it_is_trained() -> None:
+    chosen = ("benchmark.methods=[deferral_leader]",)
+    costs = {c.stage: c for c in plan(load(PAPER, chosen)).costs}
+    settings = load(PAPER).sft
+    assert costs["deferral_leader"].rows == settings.steps * settings.batch_size
+    assert costs["deferral_leader"].prompt_tokens > costs["sft_leader"].prompt_tokens  # every prompt shows the team
+    assert "deferral_leader" not in {c.stage for c in plan(load(PAPER, ("benchmark.methods=[single]",))).costs}
+
+
 def test_a_prompt_that_cannot_fit_is_refused() -> None:
     with pytest.raises(BadInput, match=r"leader\.max_context"):
         plan(load(PAPER, ("leader.max_context=2048",)))
