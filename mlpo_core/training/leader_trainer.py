@@ -9,7 +9,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from trl.trainer.grpo_config import GRPOConfig
-from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
 from mlpo_core import chat
@@ -19,6 +18,7 @@ from mlpo_core.progress import log
 from mlpo_core.training import prefix_shared, skipping
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample
+from mlpo_core.training.trl_grpo import GRPOTrainer
 
 _TOLERANCE = 1e-4
 """Relative difference of log-probabilities and gradients that the first-use comparison with the plain path accepts."""
@@ -113,6 +113,7 @@ class LeaderTrainer(GRPOTrainer):
             raise not_finite("loss", self.state.global_step + 1, self._broken_rows(model, kept.inputs))
         self._metrics["train"]["prefix_shared"].append(float(self._shares))
         self._metrics["train"]["skipped_share"].append(1.0 if kept.idle else 1.0 - kept.share)
+        self._count_tokens(kept.inputs)
         return loss
 
     def _get_per_token_logps_and_entropies(
@@ -147,6 +148,15 @@ class LeaderTrainer(GRPOTrainer):
         carrying = skipping.with_advantage(inputs["advantages"], self._unit)
         counts: Any = self.accelerator.gather(carrying.sum().reshape(1))
         return skipping.keep(inputs, carrying, self._unit, int(counts.max()))
+
+    def _count_tokens(self, inputs: dict[str, Any]) -> None:
+        """Add what a micro-batch put through forward and backward, in all processes, to its step's `update_tokens`."""
+        prompts, completions = inputs["prompt_mask"], inputs["completion_mask"]
+        if self._shares and len(prompts) % self.group_size == 0:
+            prompts = prompts[:: self.group_size]
+        counted: Any = self.accelerator.gather((prompts.sum() + completions.sum()).reshape(1))
+        step = self._metrics["train"]["update_tokens"]
+        step[:] = [sum(step) + counted.sum().item()]  # TRL logs the mean of what is here: of one number, itself
 
     def _policy(self) -> Any:
         model: Any = self.model

@@ -8,6 +8,7 @@ from datasets import Dataset
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from mlpo_core import chat
 from mlpo_core.laboratory.tokenizer import character_tokenizer
 from mlpo_core.training import leader_trainer, prefix_shared
 from mlpo_core.training.leader import lora
@@ -251,3 +252,41 @@ def test_an_unsupported_attention_implementation_is_named(tmp_path, monkeypatch)
     monkeypatch.setattr(leader_trainer, "log", said.append)
     trainer(Ours, tmp_path, model_options={"attention_dropout": 0.1})
     assert "attention_dropout 0.1" in said[0]
+
+
+class Counted(Ours):
+    """Completions of 2, 3, 4 and 5 tokens in every group."""
+
+    def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations, has_tool_images=False):
+        return [[7] * (1 + index % GROUP) + [2] for index, _ in enumerate(prompt_ids)], None
+
+
+@pytest.mark.parametrize(
+    ("options", "of_first", "more"),
+    [
+        ({}, 1, 0),  # the first group, its prompt once; nothing of the second
+        ({"rank": 4, "beta": 0.1}, 1, "second"),  # with a KL term no group is left out
+        # of an idle micro-batch a token of a prompt and one of its answer stay, for a backward pass
+        ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, 1, 2),
+        ({"per_device_train_batch_size": 1, "gradient_accumulation_steps": 8}, 4, 4 * 2),  # split groups share nothing
+    ],
+    ids=["one batch", "nothing skipped", "micro-batches", "split groups"],
+)
+def test_update_tokens_are_those_of_forward_and_backward(options, of_first, more, tmp_path, monkeypatch):
+    """Of the two groups of a step only the first has an advantage: one of its four answers is right."""
+    monkeypatch.setitem(globals(), "reward", lambda completions, row, **_: [float(i == 0) for i in range(len(row))])
+    made = trainer(Counted, tmp_path, steps=1, **options)
+    made.train()
+    first, second = (len(chat.encode(made.processing_class, prompt)) for prompt in PROMPTS[:2])
+    answers = 2 + 3 + 4 + 5
+    more = second + answers if more == "second" else more
+    assert history(made, "update_tokens") == [of_first * first + answers + more]
+    assert history(made, "num_tokens") == [GROUP * (first + second) + 2 * answers]
+
+
+def test_every_iteration_over_the_same_rollouts_is_an_update(tmp_path):
+    made = trainer(Ours, tmp_path, steps=6, num_iterations=2)
+    made.train()
+    updates, rollouts = history(made, "update_tokens"), history(made, "num_tokens")
+    assert updates[::2] == updates[1::2]
+    assert max(updates) < min(b - a for a, b in zip([0, *rollouts[::2]], rollouts[::2], strict=False))
