@@ -19,6 +19,10 @@ _PERCENTILES = {"median": 50, "p95": 95}
 _LEADER = "leader"
 
 
+_Taken = Mapping[tuple[str, int, str], Mapping[str, float]]
+"""Seconds by task, of everything that an agent or the leader wrote in one round under one name."""
+
+
 def latency(ways: Iterable[Way], experiment: Experiment, timed: Iterable[Timed]) -> Iterator[Metric]:
     """The table `latency`: everything that has to be written for an answer after T rounds, one query after the other.
 
@@ -30,7 +34,7 @@ def latency(ways: Iterable[Way], experiment: Experiment, timed: Iterable[Timed])
         experiment: Names the methods and the team.
         timed: What `team_rounds` measured.
     """
-    taken: Taken = defaultdict(lambda: defaultdict(float))
+    taken: defaultdict[tuple[str, int, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for answer in timed:
         taken[answer.name, answer.round, answer.agent][answer.task_id] += answer.seconds
     recorded = {a.name for a in experiment.team.agents if a.model.startswith(RECORDED)}
@@ -51,10 +55,6 @@ def latency(ways: Iterable[Way], experiment: Experiment, timed: Iterable[Timed])
             )
 
 
-Taken = Mapping[tuple[str, int, str], Mapping[str, float]]
-"""Seconds by task, of everything that an agent or the leader wrote in one round under one name."""
-
-
 def _seats(method: Method) -> tuple[str, ...] | None:
     """The agents whose first answers it needs; None where nothing is generated for it."""
     if isinstance(method, Single):
@@ -62,7 +62,7 @@ def _seats(method: Method) -> tuple[str, ...] | None:
     return method.dialogue.seats if method.dialogue else None
 
 
-def _pieces(method: Method, seats: tuple[str, ...], rounds: int, taken: Taken) -> Iterator[Mapping[str, float]]:
+def _pieces(method: Method, seats: tuple[str, ...], rounds: int, taken: _Taken) -> Iterator[Mapping[str, float]]:
     """Seconds by task of every step on the way to the answer."""
     dialogue = method.dialogue
     own = dialogue.talk if dialogue and dialogue.greedy else ""
