@@ -1,5 +1,6 @@
 """Where an asset's code is, and why it is as it is: links that the UI shows beside the asset."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,9 +33,11 @@ def code_references(asset: str) -> dg.CodeReferencesMetadataValue:
     """The file with the asset's function, and the page with its decisions, to open in an editor."""
     module = STAGES[asset].function.partition(":")[0].replace(".", "/")
     source = next(f for f in (f"{module}.py", f"{module}/__init__.py") if (_REPOSITORY / f).exists())
-    return dg.CodeReferencesMetadataValue(
-        code_references=[
-            dg.LocalFileCodeReference(file_path=str(_REPOSITORY / file), label=file)
-            for file in (source, f"docs/decisions/{WHY[asset]}.md")
-        ]
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # a user can do nothing about it
+        return dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(_REPOSITORY / file), label=file)
+                for file in (source, f"docs/decisions/{WHY[asset]}.md")
+            ]
+        )
