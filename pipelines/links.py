@@ -1,7 +1,6 @@
 """Where an asset's code is, and why it is as it is: links that the UI shows beside the asset."""
 
 import warnings
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
