@@ -64,12 +64,16 @@ class Scene:
 
 
 def materialize(instance: dg.DagsterInstance, root: str, stages: list[str]) -> dg.ExecuteInProcessResult:
-    """Materialize stages of the experiment in this process; the phases are processes of their own, as ever."""
+    """Materialize stages of the experiment in this process; the phases are processes of their own, as ever.
+
+    Raises:
+        KeyboardInterrupt: This process got SIGTERM meanwhile, which Dagster takes for itself.
+    """
     mine: Mapping[str, str] = {"MLPO_ROOT": root, "FAULTS_ROOT": root}
     before = dict(os.environ)
     os.environ.update(mine)
     try:
-        return defs.resolve_job_def("experiment_chain").execute_in_process(
+        result = defs.resolve_job_def("experiment_chain").execute_in_process(
             instance=instance,
             partition_key=PARTITION,
             asset_selection=[dg.AssetKey(s) for s in stages],
@@ -79,6 +83,10 @@ def materialize(instance: dg.DagsterInstance, root: str, stages: list[str]) -> d
     finally:
         os.environ.clear()
         os.environ.update(before)
+    errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
+    if any(error and error.cls_name == "DagsterExecutionInterruptedError" for error in errors):
+        raise KeyboardInterrupt  # this process was asked to end: that is no damage
+    return result
 
 
 def slots_held(instance: dg.DagsterInstance) -> int:
