@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from mlpo_core.config import Experiment, load, parse
 from mlpo_core.errors import BadInput
+from mlpo_core.grading import Grader
+from mlpo_core.proposal_rows import Draft, graded
 from mlpo_core.schemas import SCHEMAS
+from mlpo_core.tasks.rows import task_of
 from mlpo_core.training.rewards import Reward, well_formed
 from tests import mini_chain
 
@@ -91,6 +94,20 @@ def test_rows_come_back_as_they_were_written(tmp_path_factory, texts: list[tuple
     made = mini_chain.put(store, "agent_proposals", rows)
     assert [{name: row[name] for name in rows[0]} for row in made.rows()] == rows
     assert made.table().schema.equals(SCHEMAS["agent_proposals"])
+
+
+@given(st.text(st.characters()) | st.lists(st.sampled_from(["\ud800", "\udfff", "\x00", "<answer>", "1"])).map("".join))
+@settings(max_examples=50)
+def test_any_response_becomes_a_row_that_can_be_stored(tmp_path_factory, response: str) -> None:
+    row = mini_chain.proposal(mini_chain.task(1), "alpha", 0, None)
+    with Grader(1) as grader:
+        rows = graded([Draft(task_of(mini_chain.task(1)), response, row)], grader)
+    made = mini_chain.put(mini_chain.store(tmp_path_factory.mktemp("rows")), "agent_proposals", rows)
+    [stored] = made.rows(["response"])
+    assert len(stored["response"]) == len(response)
+    assert all(
+        a == b or (b == "?" and "\ud800" <= a <= "\udfff") for a, b in zip(response, stored["response"], strict=True)
+    )
 
 
 @given(st.text() | HOSTILE)
