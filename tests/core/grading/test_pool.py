@@ -7,6 +7,7 @@ import pytest
 
 from mlpo_core.grading import Grader, grade, pool, self_check
 from mlpo_core.types import Task
+from tests.core.grading.test_grading_hostile import TRAPS
 
 GOLD = Task("t", "math", "", "test", "?", (), r"\frac{1}{2}\sqrt{2}", "math")
 
@@ -52,6 +53,16 @@ def test_a_bomb_is_wrong_within_the_limit(warm: Grader, bomb: str):
     assert not verdict.correct
     assert elapsed < (2.0 if min(share, cpu_share()) > 0.3 else 6.0)
     assert not os.path.exists("/tmp/mlpo-pwned")
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_a_megabyte_of_mathematics_is_wrong_within_the_limit(warm: Grader, name: str):
+    share = cpu_share()
+    start = time.monotonic()
+    verdict = warm.grade_many([(GOLD, f"<answer>{TRAPS[name]}</answer>")])[0]
+    elapsed = time.monotonic() - start
+    assert not verdict.correct
+    assert elapsed < (2.0 if min(share, cpu_share()) > 0.3 else 6.0)
 
 
 def test_the_worker_goes_on_after_bombs(warm: Grader):
