@@ -64,9 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--out", required=True, help="Parquet to write")
     grade.set_defaults(command=_grade)
 
-    report = commands.add_parser("report", help="an experiment's report, or two experiments side by side")
+    report = commands.add_parser("report", help="an experiment's report, or several experiments side by side")
     report.add_argument("--experiment", help="name in experiments/, or a YAML file")
-    report.add_argument("--compare", nargs=2, metavar=("A", "B"), help="two experiments whose reports are there")
+    report.add_argument(
+        "--compare",
+        nargs="+",
+        metavar="NAME",
+        help="experiments to put on a page; one alone: its sweep's points",
+    )
     report.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override a setting")
     report.add_argument("--root", help="where data live")
     report.set_defaults(command=_report)
@@ -152,10 +157,9 @@ def _report(options: argparse.Namespace) -> None:
 
     store = Store(options.root)
     if bool(options.compare) == bool(options.experiment):
-        raise BadInput("report needs --experiment NAME or --compare A B")
+        raise BadInput("report needs --experiment NAME or --compare A B …")
     if options.compare:
-        first, second = (read_experiment(name, options.set) for name in options.compare)
-        print(show_comparison(first, second, store))
+        print(show_comparison([read_experiment(name, options.set) for name in options.compare], store))
     else:
         print(show(read_experiment(options.experiment, options.set), store))
 

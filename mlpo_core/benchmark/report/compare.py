@@ -1,10 +1,10 @@
-"""Puts two experiments side by side: what was set differently, and what came of it.
+"""Puts experiments side by side: what was set differently, and what came of it.
 
-Where both have the same test tasks and seeds, methods are tested in pairs on the same tasks; elsewhere the figures
-stand beside each other with their own intervals, and the page says why there is no test.
+Where two are compared that have the same test tasks and seeds, methods are tested in pairs on the same tasks; elsewhere
+the figures stand beside each other with their own intervals, and the page says why there is no test.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from mlpo_core.benchmark.report.lookup import (
     with_interval,
 )
 from mlpo_core.benchmark.report.page import render
+from mlpo_core.benchmark.report.several import front_view, places, plot
 from mlpo_core.benchmark.report.views import View, markdown, plain
 from mlpo_core.config import Experiment
 from mlpo_core.store import Dataset
@@ -31,7 +32,7 @@ _NAMED = 3
 
 
 class Side(NamedTuple):
-    """One of the two experiments, with its tasks, predictions and report."""
+    """One of the experiments, with its tasks, predictions and report."""
 
     experiment: Experiment
     tasks: Dataset
@@ -46,37 +47,41 @@ class Page(NamedTuple):
     markdown: str
 
 
-def side_by_side(first: Side, second: Side) -> Page:
-    """Compare two experiments.
+def side_by_side(*sides: Side) -> Page:
+    """Compare experiments: two in pairs, more of them on one picture.
 
     Raises:
-        BadInput: Predictions of either cannot be compared, or the two were graded differently.
+        BadInput: Predictions of one cannot be compared, or they were graded differently.
     """
-    sides = (first, second)
     names = [side.experiment.name for side in sides]
     outcomes = [read_outcomes(side.tasks, side.predictions) for side in sides]
     figures = [Figures(from_table(side.report.table())) for side in sides]
-    obstacle = _obstacle(outcomes, names)
+    obstacle = next((o for other in range(1, len(sides)) if (o := _obstacle(outcomes, names, other))), "")
     if not obstacle:
         check_grading(*(side.predictions for side in sides))
-    tested = {} if obstacle else _tests(outcomes)
+    two = len(sides) == 2
+    tested = _tests(outcomes) if two and not obstacle else {}
+    found = [] if two else places(names, [side.experiment.k for side in sides], figures)
+    drawn = plot(found)
     views = [
+        *([front_view(found)] if found else []),
         _settings(sides, names),
         _accuracy(figures, names, tested),
         _costs(figures, names),
         _totals(figures, names),
     ]
-    note = obstacle or (
-        f"The same {len(outcomes[0].task_ids):,} test tasks in both, seeds {listed(outcomes[0].seeds)}: differences "
-        "are paired, with a bootstrap interval; p-values are corrected over the table (Holm)."
-    )
-    title = f"{names[0]} and {names[1]}"
+    same = f"The same {len(outcomes[0].task_ids):,} test tasks in all of them, seeds {listed(outcomes[0].seeds)}: "
+    tests = "differences are paired, with a bootstrap interval; p-values are corrected over the table (Holm)."
+    note = obstacle or same + (tests if two else "figures may be compared. Two experiments alone are tested in pairs.")
+    title = " and ".join(names) if two else f"{len(sides)} experiments: {listed(names)}"
     text = [f"# {plain(title)}\n", plain(note), "", *(markdown(v) for v in views)]
-    return Page(render("compare.html.j2", title=title, note=note, views=views), "\n".join(text))
+    plots = [drawn] if drawn else []
+    return Page(render("compare.html.j2", title=title, note=note, views=views, plots=plots), "\n".join(text))
 
 
-def _obstacle(outcomes: list[Outcomes], names: list[str]) -> str:
-    """Why methods of the two cannot be paired; empty when they can."""
+def _obstacle(outcomes: list[Outcomes], names: list[str], other: int) -> str:
+    """Why methods of the first experiment and another cannot be paired; empty when they can."""
+    outcomes, names = [outcomes[0], outcomes[other]], [names[0], names[other]]
     tasks = [set(o.task_ids) for o in outcomes]
     if tasks[0] != tasks[1]:
         only = [sorted(tasks[i] - tasks[1 - i]) for i in (0, 1)]
@@ -108,12 +113,12 @@ def _tests(outcomes: list[Outcomes]) -> dict[Way, dict[str, Metric]]:
     return found
 
 
-def _settings(sides: tuple[Side, Side], names: list[str]) -> View:
+def _settings(sides: Sequence[Side], names: list[str]) -> View:
     flat = [dict(_flat(side.experiment.model_dump(mode="json", exclude={"name", "description"}))) for side in sides]
-    keys = [k for k in dict.fromkeys([*flat[0], *flat[1]]) if flat[0].get(k) != flat[1].get(k)]
+    keys = [k for k in dict.fromkeys(k for f in flat for k in f) if any(f.get(k) != flat[0].get(k) for f in flat)]
     rows = [[key, *(str(f.get(key, MISSING)) for f in flat)] for key in keys]
     notes = [] if rows else ["No setting differs."]
-    return View("settings", "What was set differently", "", ["setting", *names], rows, labels=3, notes=notes)
+    return View("settings", "What was set differently", "", ["setting", *names], rows, len(names) + 1, notes)
 
 
 def _flat(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -168,10 +173,10 @@ def _totals(figures: list[Figures], names: list[str]) -> View:
         [asset, *(duration(s.get(asset)) for s in seconds), *(count(t.get(asset)) for t in trained)] for asset in assets
     ]
     columns = ["asset", *(f"time, {n}" for n in names), *(f"training tokens, {n}" for n in names)]
-    return View("totals", "Cost of the experiments", "Shared versions are counted in both.", columns, rows)
+    return View("totals", "Cost of the experiments", "Shared versions are counted in each.", columns, rows)
 
 
 def _ways(figures: list[Figures]) -> list[Way]:
-    """Every method of either, best first, oracles last."""
+    """Every method of any of them, best first, oracles last."""
     ways = list(dict.fromkeys(w for f in figures for w in f.ways))
     return sorted(ways, key=lambda w: (is_oracle(w.method), -max(f.accuracy(w) for f in figures)))

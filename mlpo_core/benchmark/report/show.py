@@ -1,10 +1,15 @@
 """What `python -m mlpo_core report` prints, after making the report where it is not there yet."""
 
+from collections.abc import Sequence
+
 from mlpo_core.benchmark.report.compare import Side, side_by_side
 from mlpo_core.benchmark.report.headline import headline_text
 from mlpo_core.config import Experiment
+from mlpo_core.errors import BadInput
+from mlpo_core.experiments import find, points
 from mlpo_core.run import resolve, run
 from mlpo_core.store import Dataset, Store
+from mlpo_core.types import stable_id
 
 
 def show(experiment: Experiment, store: Store) -> str:
@@ -17,11 +22,26 @@ def show(experiment: Experiment, store: Store) -> str:
     return f"{headline_text(report.manifest)}\n\n{report.ref.url}/report.html"
 
 
-def show_comparison(first: Experiment, second: Experiment, store: Store) -> str:
-    """Compare two experiments; returns where the page and its Markdown were written."""
-    page = side_by_side(_side(first, store), _side(second, store))
+def show_comparison(experiments: Sequence[Experiment], store: Store) -> str:
+    """Compare experiments; returns where the page and its Markdown were written.
+
+    Args:
+        experiments: Two or more; a single one stands for the points of its sweep.
+        store: The root.
+
+    Raises:
+        BadInput: There is nothing to compare with, or something has not been made; names it and the command.
+    """
+    name = "_and_".join(e.name for e in experiments[:2])
+    if len(experiments) == 1:
+        name = f"{experiments[0].name}_sweep"
+        experiments = [find(point) for point in points(experiments[0])]
+    elif len(experiments) > 2:
+        name += f"_and_{len(experiments) - 2}_more_{stable_id(*(e.name for e in experiments), length=6)}"
+    if len(experiments) < 2:
+        raise BadInput(f"report --compare {name.removesuffix('_sweep')}: it has no sweep: name two experiments or more")
+    page = side_by_side(*(_side(experiment, store) for experiment in experiments))
     folder = store.folder.join("comparisons")
-    name = f"{first.name}_and_{second.name}"
     folder.replace(f"{name}.html", page.html)
     folder.replace(f"{name}.md", page.markdown.encode())
     return f"{folder.url}/{name}.html\n{folder.url}/{name}.md"

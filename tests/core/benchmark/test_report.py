@@ -83,6 +83,30 @@ def test_every_way_of_answering_is_on_the_page_and_in_the_markdown(report):
         assert method.rpartition("/")[2] in html(report)
 
 
+def test_training_is_counted_in_rollouts_and_updates(report):
+    # 12 steps of the synthetic log: updates of 100 tokens and a hundredth of the step; the baseline did not log them
+    text = report.read_file("report.md").decode()
+    assert "| mlpo_leader | 12 | 5,000 | 1,201 |" in text
+    assert "| sft_leader | 12 | 0 | 900 |" in text
+    assert "| grpo_leader | 12 | not logged | not logged |" in text
+    assert "7,101 tokens in training (not all logged)" in text
+
+
+def test_latency_that_was_not_measured_says_so(report):
+    costs = report.read_file("report.md").decode().partition("## Cost of one answer")[2].partition("## ")[0]
+    (row,) = (line for line in costs.splitlines() if line.startswith("| mlpo_leader/solo "))
+    assert row.count("not measured") == 2
+
+
+def test_the_luck_of_drawn_ties_is_shown(report):
+    """In the synthetic vote every drawn tie of three answers, one of them right, is lost."""
+    ties = report.read_file("report.md").decode().partition("## Ties in votes")[2].partition("## ")[0]
+    (row,) = (line for line in ties.splitlines() if line.startswith("| majority_vote@3 "))
+    share, drawn, expected, luck = (float(cell.replace("−", "-")) for cell in row.split("|")[2:6])
+    assert expected == pytest.approx(drawn + share / 3, abs=0.11)
+    assert luck == pytest.approx(drawn - expected, abs=0.11) and luck < 0
+
+
 def test_the_page_is_well_formed(report):
     class Balance(HTMLParser):
         def __init__(self):
@@ -192,6 +216,46 @@ def test_different_test_tasks_are_not_tested_in_pairs(tmp_path):
     page = side_by_side(first, second)
     assert "3 only in more (task0070, task0071, task0072)" in page.markdown
     assert "p Holm" not in page.markdown
+
+
+def test_teams_of_several_sizes_share_one_picture(tmp_path):
+    """Over K on one page: a line through the experiments per method, and the front over all of them, by hand."""
+
+    def costing(times):
+        """Right: one agent on half of the tasks, the leader alone on all of them at K=2, and with its team nowhere."""
+
+        def change(asset, rows):
+            for row in rows if asset == "benchmark_predictions" else ():
+                row["prompt_tokens"] = times * row["prompt_tokens"] // (2 if row["method"] == "single:alpha" else 1)
+                right = {"mlpo_leader/solo": times == 1, "single:alpha": int(row["task_id"][-1]) % 2 == 0}
+                correct = right.get(row["method"], row["method"] == "majority_vote@4")
+                row.update(correct=correct, extracted="1" if correct else "0")
+            return rows
+
+        return change
+
+    def team(name, k):
+        agents = [{"name": a, "model": f"lab/{a}"} for a in ("alpha", "beta", "gamma", "delta")[:k]]
+        return synthetic.experiment(name, team={"agents": agents})
+
+    sides = []
+    for k, times in ((4, 3), (2, 1), (3, 2)):
+        ways = [("mlpo_leader/team", 1), ("mlpo_leader/solo", 0), ("single:alpha", 0), (f"majority_vote@{k}", 0)]
+        chances = dict.fromkeys(ways, (0, 0, 0, 0))
+        made = synthetic.build(tmp_path, team(f"k{k}", k), tests=20, change=costing(times), ways=chances)
+        sides.append(side(made))
+    page = side_by_side(*sides)
+    front = page.markdown.partition("## Worth their tokens")[2].partition("## ")[0].splitlines()
+    assert [line for line in front if line.startswith(("| mlpo", "| maj", "| single"))] == [
+        "| single:alpha | k2 | 2 | 20 | 50.0 |",
+        "| mlpo_leader/solo | k2 | 2 | 30 | 100.0 |",
+    ]
+    assert "| mlpo_leader/team T=1 | 0.0 (" in page.markdown
+    assert "## What was set differently" in page.markdown and "p Holm" not in page.markdown
+    drawn = page.html.decode().partition('<div class="grid-of-plots">')[2].partition("</figure>")[0]
+    assert "majority_vote@K" in drawn and "majority_vote@2" not in drawn
+    assert drawn.count('class="line') == 4, "one each for the leader with its team and alone, one agent, the vote of K"
+    assert 'class="front"' in drawn
 
 
 def test_no_overflow_in_a_browser(report, tmp_path, chromium):
