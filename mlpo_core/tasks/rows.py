@@ -1,11 +1,14 @@
 """A task as its source gives it, as the dataset stores it, and as the stages use it."""
 
 from collections.abc import Collection, Mapping
+from sys import intern
 from typing import Any, Literal, NamedTuple
 
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset
 from mlpo_core.types import AnswerKind, Split, Task
+
+_COMMON = ("benchmark", "subject", "split", "answer_kind")
 
 
 class Row(NamedTuple):
@@ -53,16 +56,14 @@ def stored(task: Task) -> dict[str, Any]:
 
 
 def task_of(row: Mapping[str, Any]) -> Task:
-    """A task from a row of the `tasks` asset."""
+    """A task from a row of the `tasks` asset. What many tasks have in common is held once."""
+    common: dict[str, Any] = {name: intern(row[name]) for name in _COMMON}
     return Task(
         task_id=row["task_id"],
-        benchmark=row["benchmark"],
-        subject=row["subject"],
-        split=row["split"],
         question=row["question"],
         choices=tuple(row["choices"]),
         answer=row["answer"],
-        answer_kind=row["answer_kind"],
+        **common,
     )
 
 
