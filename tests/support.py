@@ -5,6 +5,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,3 +65,13 @@ def gone(pids: list[int]) -> bool:
     """Whether none of these processes runs any more."""
     running = (psutil.Process(pid).status() for pid in pids if psutil.pid_exists(pid))
     return all(status == psutil.STATUS_ZOMBIE for status in running)
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """Addresses and ports on which a process, or one below it, accepts connections."""
+    found: set[tuple[str, int]] = set()
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            connections = process.net_connections("tcp")
+            found |= {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
+    return found

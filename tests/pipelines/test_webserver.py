@@ -9,7 +9,7 @@ import pytest
 
 from mlpo_core.stages import STAGES
 from tests.pipelines.webserver import GRAPH, TERMINATE, Server, serving
-from tests.support import gone, wait_for, write_recorded
+from tests.support import gone, listening, wait_for, write_recorded
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +44,12 @@ def test_the_graph_is_served_and_the_daemon_registers_experiments(server: Server
     assert {node["assetKey"]["path"][-1] for node in nodes} == set(STAGES)
     assert {node["partitionDefinition"]["name"] for node in nodes} == {"experiment"}
     wait_for(lambda: set(partitions(server)) == {"long", "votes"}, 120, "the sensor has registered the experiments")
+
+
+def test_nobody_else_can_connect(server: Server) -> None:
+    accepting = listening(server.process.pid)
+    assert ("127.0.0.1", server.port) in accepting
+    assert {address for address, _ in accepting} == {"127.0.0.1"}
 
 
 def test_an_asset_can_be_materialized(server: Server) -> None:
