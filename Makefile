@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
 TORCH := torch==2.13.0
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo claims test test-fast lint services ui gpu-check bench bench-long faults simulate requirements
+.PHONY: help demo claims test test-fast lint services ui screenshots gpu-check bench bench-long faults simulate requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ lint: $(VENV)/.installed-test
 ## make services     PostgreSQL, Chromium and Prometheus for the tests that need them (Debian or Ubuntu, as root)
 services:
 	sh scripts/services.sh
+
+## make screenshots  the README's pictures of the UI anew: runs `tiny`, then clicks through a changed copy of it
+screenshots: $(VENV)/.installed-test
+	SCREENSHOTS=docs/images $(PYTHON) -m pytest tests/pipelines/test_ui.py
 
 ## make gpu-check    on a machine with CUDA: five MLPO steps of `smol` with vLLM rollouts
 gpu-check: $(VENV)/.installed-gpu
