@@ -7,8 +7,9 @@ import fcntl
 import hashlib
 import re
 import shutil
+import tempfile
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -120,16 +121,21 @@ class Writer:
                 siblings.remove(sibling)
 
     def restore(self, folder: Path) -> None:
-        """Fetch what was kept below a folder of `scratch` and is not on this machine."""
+        """Fetch what was kept below a folder of `scratch` and is not on this machine; to be called once per machine."""
         if self._folder.is_local:
             return
         name = folder.relative_to(self.scratch()).as_posix()
         kept = self._kept.join(name)
         for child in kept.folders():
             if not (folder / child).exists():
+                beside = Path(tempfile.mkdtemp(prefix=".restored-", dir=self.scratch()))
                 for file in kept.join(child).names():
-                    (folder / child / file).parent.mkdir(parents=True, exist_ok=True)
-                    kept.download(f"{child}/{file}", folder / child / file)
+                    (beside / file).parent.mkdir(parents=True, exist_ok=True)
+                    kept.download(f"{child}/{file}", beside / file)
+                folder.mkdir(parents=True, exist_ok=True)
+                with suppress(OSError):  # of machines with a common disk another was first
+                    beside.rename(folder / child)
+                shutil.rmtree(beside, ignore_errors=True)
 
     def commit(self, origin: Origin, stats: dict[str, Any]) -> Manifest:
         """Make the version exist: digest what was written and create the manifest, last.

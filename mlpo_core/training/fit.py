@@ -103,10 +103,14 @@ def fit(
         StopOnBadGradient(rows_of_step),
     ):
         trainer.add_callback(callback)
-    if trainer.accelerator.is_main_process:
+    if trainer.accelerator.is_local_main_process:
+        resume.discard_unfinished(output)  # on another machine than the first that is every checkpoint: fetch it whole
         ctx.writer.restore(output)
-        resume.discard_unfinished(output)
+        resume.discard_unfinished(output)  # also what a kill left unfinished in the store
     trainer.accelerator.wait_for_everyone()
+    if trainer.args.device.type == "cpu":
+        # among several processes it is called cpu:0 or cpu:1, which torch.load does not know
+        trainer.args._setup_devices = torch.device("cpu")
     checkpoint = at_hand_everywhere(resume.last_complete(output))
     if checkpoint:
         log(f"{ctx.writer.asset}: resuming from {checkpoint.name}")
@@ -122,7 +126,7 @@ def fit(
 
 
 def at_hand_everywhere(checkpoint: Path | None) -> Path | None:
-    """The checkpoint if every process found the same: on nodes without a common disk only one has it, and all begin."""
+    """The checkpoint if every process found the same: where machines share neither disk nor store, all begin."""
     names: list[str] = gather_object([checkpoint.name if checkpoint else ""])
     return checkpoint if len(set(names)) == 1 else None
 

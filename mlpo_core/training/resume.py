@@ -58,7 +58,7 @@ def discard_unfinished(output: Path) -> None:
     """Delete checkpoint folders that a kill left unfinished, so that the trainer does not count them."""
     for folder in output.glob("checkpoint-*"):
         if not _is_whole(folder):
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # machines with a common disk do so together
 
 
 def _is_whole(folder: Path) -> bool:
