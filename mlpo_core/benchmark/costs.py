@@ -57,7 +57,7 @@ def pareto(points: Mapping[_T, tuple[float, float]]) -> set[_T]:
 
 
 def training_costs(inputs: Mapping[str, Dataset]) -> Iterator[Metric]:
-    """Steps, tokens of rollouts and of updates and both, and seconds of every training, from its log.
+    """Steps, tokens of rollouts and of updates and both, seconds and device-seconds of every training, from its log.
 
     Update tokens are those that went through forward and backward: under GRPO without what was left out for having no
     advantage, and a prompt once per group where it is shared. Fine-tuning has no rollouts.
@@ -76,8 +76,13 @@ def training_costs(inputs: Mapping[str, Dataset]) -> Iterator[Metric]:
         both = None if rollout is None or update is None else rollout + update
         for metric, tokens in (("rollout_tokens", rollout), ("update_tokens", update), ("tokens", both)):
             yield Metric("training", ALL, asset, metric, tokens, note=NOT_LOGGED if tokens is None else "")
-        seconds = pc.sum(_logged(log, "seconds")).as_py()
-        yield Metric("training", ALL, asset, "seconds", seconds=seconds, note="" if seconds else NOT_LOGGED)
+        seconds, processes = _logged(log, "seconds"), _logged(log, "processes")
+        every = len(seconds) == len(processes) > 0  # a log that older code began lacks some
+        for metric, spent in (
+            ("seconds", pc.sum(seconds).as_py()),
+            ("device_seconds", pc.sum(pc.multiply(seconds, processes)).as_py() if every else None),
+        ):
+            yield Metric("training", ALL, asset, metric, seconds=spent, note="" if spent else NOT_LOGGED)
 
 
 def _logged(log: pa.Table, metric: str) -> pa.ChunkedArray:

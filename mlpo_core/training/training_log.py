@@ -21,7 +21,7 @@ _TOTALS = frozenset({"train_runtime", "train_samples_per_second", "train_steps_p
 
 
 class Progress(TrainerCallback):
-    """Adds the wall seconds of every step to the log, and says now and then how far training is."""
+    """Adds wall seconds and processes of every step to the log, and says now and then how far training is."""
 
     def __init__(self, label: str, shown: Sequence[str]) -> None:
         self._label = label
@@ -46,6 +46,7 @@ class Progress(TrainerCallback):
             return
         now = time.monotonic()
         state.log_history[-1]["seconds"] = now - self._began
+        state.log_history[-1]["processes"] = args.world_size
         if state.is_world_process_zero and (now - self._said >= _INTERVAL_S or state.global_step == state.max_steps):
             self._said = now
             values = [f"{n} {logs[n]:.4g}" for n in self._shown if isinstance(logs.get(n), int | float)]

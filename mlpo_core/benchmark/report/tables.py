@@ -292,7 +292,7 @@ def _training(figures: Figures) -> View | None:
     by_name = {(m.method, m.metric): m for m in found}
     rows: list[list[str]] = []
     for asset in assets:
-        seconds = by_name[asset, "seconds"]
+        seconds, devices = by_name[asset, "seconds"], by_name.get((asset, "device_seconds"))
         tokens = [by_name.get((asset, name)) for name in ("rollout_tokens", "update_tokens")]
         rows.append(
             [
@@ -300,12 +300,13 @@ def _training(figures: Figures) -> View | None:
                 count(by_name[asset, "steps"].value),
                 *(NOT_LOGGED if t is None or t.value is None else count(t.value) for t in tokens),
                 duration(seconds.seconds),
-                f"{(seconds.seconds or 0) / 3600:.3f}",
+                f"{devices.seconds / 3600:.3f}" if devices and devices.seconds else NOT_LOGGED,
             ]
         )
     caption = (
         "Optimizer steps; prompt and completion tokens of the rollouts, and those that went through the updates, where "
-        "groups without advantage are left out and a group's prompt is read once; time of the steps on one device."
+        "groups without advantage are left out and a group's prompt is read once; time of the steps, and that of all "
+        "devices, one per process."
     )
     columns = ["leader", "steps", "rollout tokens", "update tokens", "time", "device-hours"]
     return View("training", "Cost of training", caption, columns, rows)

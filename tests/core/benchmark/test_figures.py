@@ -219,7 +219,7 @@ def test_training_costs_keep_rollouts_and_updates_apart(tmp_path):
         return mini.put(store, asset, rows)
 
     logs = {
-        "sft_leader": logged("sft_leader", num_tokens=[10.0, 25.0], seconds=[1.0, 2.0]),
+        "sft_leader": logged("sft_leader", num_tokens=[10.0, 25.0], seconds=[1.0, 2.0], processes=[4.0, 2.0]),
         "mlpo_leader": logged("mlpo_leader", num_tokens=[100.0, 300.0], update_tokens=[40.0, 2.0], seconds=[3.0, 4.0]),
         "grpo_leader": logged("grpo_leader", num_tokens=[100.0], seconds=[3.0]),
     }
@@ -232,6 +232,8 @@ def test_training_costs_keep_rollouts_and_updates_apart(tmp_path):
         "grpo_leader": [1, 100, None, None],
     }
     assert pick(metrics, method="mlpo_leader", metric="seconds").seconds == 7
+    assert pick(metrics, method="sft_leader", metric="device_seconds").seconds == 1 * 4 + 2 * 2  # went on with fewer
+    assert pick(metrics, method="grpo_leader", metric="device_seconds").note == "not logged"
     assert pick(metrics, method="grpo_leader", metric="update_tokens").note == "not logged"
 
 
