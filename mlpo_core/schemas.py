@@ -144,9 +144,7 @@ _PREDICTION_FIELDS = [
     _f("extracted", S, f"{_BP}.extracted", f"{_TR}.extracted", doc="the final answer", nullable=True),
     _f("correct", B, f"{_BP}.correct", f"{_TR}.correct", doc="whether it equals the gold answer"),
     _f("tie", B, f"{_BP}.extracted", doc="whether a vote was tied and drawn by seed"),
-    _f(
-        "chance", F64, f"{_BP}.correct", doc="of a vote to be right over draws of ties; else null", nullable=True
-    ),
+    _f("chance", F64, f"{_BP}.correct", doc="of a vote to be right over draws of ties; else null", nullable=True),
     _f("n_correct_shown", I32, f"{_BP}.correct", doc="right answers among the K shown; -1 when none is shown"),
     _f("generations", I32, doc="model calls that the answer cost"),
     _f("prompt_tokens", I32, f"{_BP}.prompt_tokens", f"{_TR}.prompt_tokens", doc=_SUMMED, nullable=True),

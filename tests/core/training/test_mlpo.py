@@ -36,7 +36,9 @@ def test_the_log_has_what_the_design_promises_and_the_plot_is_small(inputs, leni
         "completions/mean_length",
         "entropy",
         "clip_ratio/region_mean",
+        "update_tokens",
         "seconds",
+        "processes",
     ):
         assert list(metric(made, name)) == [1, 2, 3, 4, 5, 6], name
     curves = [name for names in grpo.PANELS.values() for name in names]
