@@ -3,16 +3,18 @@
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from mlpo_core.files import Folder
 from pipelines import launch
-from tests.pipelines.conftest import Workshop
+from tests.pipelines.conftest import RECORDED, Workshop
 from tests.pipelines.results import failure
+from tests.s3_server import SECRET_KEY, S3Server
 
 PLANTED = {
     name: f"planted-{name.lower()}-7c41"
@@ -87,9 +89,38 @@ def test_nothing_that_is_written_holds_a_credential(
         assert "Bearer" not in failure(result) or "***" in failure(result), attempt
     assert f"Bearer {PLANTED['OPENAI_API_KEY']}" in telltale.authorised, "the key was there to be told"
     assert len(list(phases.iterdir())) == 4
+    assert any(path.name == "manifest.json" for path in workshop.folder.rglob("*"))
+    assert told(workshop, PLANTED.values(), "".join(capfd.readouterr())) == []
+
+
+def told(workshop: Workshop, secrets: Collection[str], output: str) -> list[object]:
+    """Where one of the secrets stands: files of the run (specs, compute logs, the event log's database), or output."""
     written = [path for path in workshop.folder.rglob("*") if path.is_file()]
-    assert any(path.name == "manifest.json" for path in written) and any(path.suffix == ".db" for path in written)
-    told = [path for path in written if any(value.encode() in path.read_bytes() for value in PLANTED.values())]
-    assert told == []
-    output = "".join(capfd.readouterr())
-    assert not any(value in output for value in PLANTED.values())
+    assert any(path.suffix == ".db" for path in written)
+    files: list[object] = [path for path in written if any(value.encode() in path.read_bytes() for value in secrets)]
+    return files + [value for value in secrets if value in output]
+
+
+@pytest.mark.slow
+def test_nor_does_anything_where_the_root_is_s3(
+    s3_root: str, workshop: Workshop, phases: Path, monkeypatch: pytest.MonkeyPatch, s3: S3Server, capfd
+) -> None:
+    """With the real credentials of the store, and then with wrong ones, which it refuses."""
+    monkeypatch.setenv("MLPO_ROOT", s3_root)
+    monkeypatch.delenv("AWS_SESSION_TOKEN")
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    result = workshop.materialize(*RECORDED)
+    assert result.success, failure(result)
+    workshop.write(proposals={"samples_per_agent": 1, "benchmark_samples": 3})
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", PLANTED["AWS_SECRET_ACCESS_KEY"])
+    assert "refuses these credentials" in failure(workshop.materialize("agent_proposals"))
+
+    secrets = [SECRET_KEY, *PLANTED.values()]
+    assert len(list(phases.iterdir())) == len(RECORDED) + 1
+    assert told(workshop, secrets, "".join(capfd.readouterr())) == []
+    root = Folder(s3_root)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    objects = {name: root.read(name) or b"" for name in root.names()}
+    assert any(name.endswith("manifest.json") for name in objects)
+    assert [n for n, data in objects.items() if any(value.encode() in data for value in secrets)] == []
