@@ -14,12 +14,16 @@ def connect() -> Any:
         BadInput: Ray is not installed; names the extra.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # who runs what stays with who runs it
+    alone = not os.environ.get("RAY_ADDRESS")
+    if alone:
+        # Ray's ports run any code that they are sent; unless no machine may join, they are open to all machines.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
     except ImportError as error:
         raise missing_extra("ray", "ray") from error
     if not ray.is_initialized():
-        ray.init(logging_level=logging.WARNING)
+        ray.init("local" if alone else None, logging_level=logging.WARNING)
     return ray
 
 

@@ -90,5 +90,6 @@ def test_an_assignment_holds_no_data_and_travels_small(assignment):
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")  # else what it sets for a Ray of its own would stay set
     with pytest.raises(BadInput, match=r"pip install 'mlpo\[ray\]'"):
         connect()
