@@ -98,10 +98,11 @@ def put_examples(ctx: Context) -> None:
     stories: list[Story] = []
     for row in _examples(chain[asset], asset):
         if asset == "hard_tasks":  # a verdict has the id of its task, and rests on all of that task's proposals
-            up = [row, *found_by(chain["agent_proposals"], "agent_proposals", "task_id", {row.id})]
-            stories.append(_story(chain, row.id, [*up, *ancestors(chain, row.id)], []))
+            behind = (a for a in ("agent_proposals", "tasks") if a in chain)
+            up = [row, *(r for a in behind for r in found_by(chain[a], a, "task_id", {row.id}))]
         else:
-            stories.append(_story(chain, row.id, ancestors(chain, row.id), []))
+            up = ancestors(chain, row.id)
+        stories.append(_story(chain, row.id, up, []))
     if stories:
         ctx.writer.put(NAME, _render(stories))
 
