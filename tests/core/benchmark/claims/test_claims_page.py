@@ -54,3 +54,17 @@ def test_a_sweep_is_made_once_and_its_claims_are_written(
     figures = pd.read_parquet(io.BytesIO((folder / "votes.parquet").read_bytes()))
     assert figures["kind"].value_counts().to_dict() == {"accuracy": 5 + 4, "test": 2}
     assert (folder / "votes.svg").read_text().count("full team") == 1
+
+    full, small = (f"votes--recipe={recipe}--seed=1" for recipe in ("full", "small"))
+    assert main(["report", "--compare", "votes"]) == 0  # its two points
+    page_file, text_file = capsys.readouterr().out.split()
+    assert page_file.endswith("comparisons/votes_sweep.html") and f"# {full} and {small}" in _read(text_file)
+    assert main(["report", "--compare", "votes", full, small]) == 0
+    text = _read(capsys.readouterr().out.split()[1])
+    assert f"# 3 experiments: votes, {full}, {small}" in text and "Worth their tokens" not in text  # none was recorded
+    assert main(["report", "--compare", full]) == 2
+    assert "it has no sweep" in capsys.readouterr().err
+
+
+def _read(url: str) -> str:
+    return Path(url.removeprefix("file://")).read_text()
