@@ -54,7 +54,7 @@ class Dataset:
     def batches(
         self, columns: Sequence[str] | None = None, batch_size: int = 65536, parts: Collection[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Record batches in row order, part by part: memory does not grow with the dataset.
+        """Record batches in row order, part by part: memory grows with a part, not with the dataset.
 
         Args:
             columns: Only these.
@@ -64,11 +64,9 @@ class Dataset:
         for part in self.manifest.parts:
             if parts is not None and part.name not in parts:
                 continue
-            with self._undamaged(part.name), self._folder.open(part.name) as file:
-                parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                if parquet.metadata.num_rows != part.rows:
-                    raise pa.ArrowInvalid(f"{parquet.metadata.num_rows} rows, but the manifest says {part.rows}")
-                yield from parquet.iter_batches(batch_size, columns=list(columns) if columns else None)
+            # Whole, because Parquet's own checksums leave out what says how a page is to be read.
+            parquet = pq.ParquetFile(pa.BufferReader(self._read(part.name, part.name, part.sha256)))
+            yield from parquet.iter_batches(batch_size, columns=list(columns) if columns else None)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Everything at once; for datasets known to be small."""
@@ -85,10 +83,7 @@ class Dataset:
         info = self.manifest.files.get(name)
         if info is None:
             raise BadInput(f"{self._folder.path(name)}: not there")
-        data = self._folder.read(self.manifest.stored_name(name))
-        if data is None or hashlib.sha256(data).hexdigest() != info.sha256:
-            raise self._refuse(f"{name} is not what {MANIFEST} says")
-        return data
+        return self._read(name, self.manifest.stored_name(name), info.sha256)
 
     def local_folder(self, name: str) -> Path:
         """A local path of a folder in this version (a checkpoint): verified, and downloaded once if it is remote."""
@@ -105,7 +100,7 @@ class Dataset:
                 beside = Path(holder) / "whole"
                 for file in files:
                     (beside / file).parent.mkdir(parents=True, exist_ok=True)
-                    with self._undamaged(f"{name}/{file}"):
+                    with self._present(f"{name}/{file}"):
                         self._folder.download(f"{stored}/{file}", beside / file)
                 self._verify(beside, name, files)
                 try:
@@ -116,21 +111,24 @@ class Dataset:
                         raise
         return target
 
+    def _read(self, name: str, stored: str, sha256: str) -> bytes:
+        data = self._folder.read(stored)
+        if data is None or hashlib.sha256(data).hexdigest() != sha256:
+            raise self._refuse(f"{name} is not what {MANIFEST} says")
+        return data
+
     def _verify(self, folder: Path, name: str, files: dict[str, FileInfo]) -> None:
         for file, info in files.items():
-            with self._undamaged(f"{name}/{file}"):
+            with self._present(f"{name}/{file}"):
                 if file_sha256(folder / file) != info.sha256:
                     raise self._refuse(f"{name}/{file} is not what {MANIFEST} says")
 
     @contextmanager
-    def _undamaged(self, name: str) -> Generator[None]:
-        """Spans the reading of one file: what only damage explains sets this version aside."""
+    def _present(self, name: str) -> Generator[None]:
+        """Spans the reading of one file: where it is gone, this version is set aside."""
         try:
             yield
-        except (pa.ArrowException, ValueError, OSError) as error:
-            # Parquet's own complaints are of all kinds; among them OSErrors without a number: one with is the disk's.
-            if isinstance(error, OSError) and error.errno is not None and not isinstance(error, FileNotFoundError):
-                raise
+        except FileNotFoundError as error:
             raise self._refuse(f"{name}: {error}") from error
 
     def _refuse(self, damage: str) -> BadInput:

@@ -21,7 +21,7 @@ def set_aside(folder: Folder, damage: str) -> str:
     """
     root, asset, key = folder.url.rsplit("/", 2)
     when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    target = Folder(root).join(QUARANTINE, asset, f"{key}-{when}-{uuid.uuid4().hex[:4]}")
+    target = Folder(root).join(QUARANTINE, asset, f"{key}-{when}-{uuid.uuid4().hex[:8]}")
     try:
         # Another process may have noticed too, and have been faster.
         with suppress(FileNotFoundError):

@@ -103,26 +103,23 @@ def test_damage_within_a_part_is_found_when_it_is_read(made) -> None:
     assert len(list(Dataset(ref).rows())) == 3
 
 
-def test_no_flipped_bit_gives_other_rows(tmp_path: Path) -> None:
+def test_no_flipped_bit_is_read(tmp_path: Path) -> None:
     store = mini_chain.store(tmp_path)
     rows = [mini_chain.proposal(mini_chain.task(n), "alpha", 0, str(n)) for n in range(20)]
     ref = mini_chain.put(store, "agent_proposals", rows).ref
     folder = Path(store.folder.path()) / "agent_proposals" / "k"
     whole = shutil.copytree(folder, tmp_path / "whole")
-    expected = Dataset(ref).table()
-    noticed = 0
-    for position in random.Random(0).sample(range((folder / "part-000000.parquet").stat().st_size), 120):
-        part = folder / "part-000000.parquet"
-        data = bytearray(part.read_bytes())
-        data[position] ^= 1 << position % 8
-        part.write_bytes(bytes(data))
-        try:
-            assert Dataset(ref).table().equals(expected), f"bit {position % 8} of byte {position}"
-        except (BadInput, ValueError, KeyError):
-            noticed += 1
-        shutil.rmtree(folder, ignore_errors=True)
+    part = folder / "part-000000.parquet"
+    data = part.read_bytes()
+    page = pq.read_metadata(part).row_group(0).column(1).data_page_offset
+    header = [8 * byte + bit for byte in range(page, page + 40) for bit in (0, 5)]  # no checksum covers a page's header
+    for position in [*header, *random.Random(0).sample(range(8 * len(data)), 40)]:
+        flipped = bytearray(data)
+        flipped[position // 8] ^= 1 << position % 8
+        part.write_bytes(bytes(flipped))
+        with pytest.raises(BadInput, match=r"part-000000\.parquet is not what manifest\.json says"):
+            Dataset(ref).table(["task_id"])
         shutil.copytree(whole, folder)
-    assert noticed > 40
 
 
 def test_a_stage_on_a_damaged_input_fails_once_and_the_chain_heals(made, capsys) -> None:
