@@ -166,7 +166,7 @@ def launch(page: Page, first: str, partition: str) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("Select a partition").click()
     page.get_by_text(partition, exact=True).first.click()
-    edge = dialog.bounding_box()
+    edge = dialog.first.bounding_box()
     assert edge is not None
     page.mouse.click(edge["x"] + edge["width"] - 4, edge["y"] + 4)  # closes the list, which can be above or below
     dialog.get_by_role("button", name="Launch 1 run").click()
