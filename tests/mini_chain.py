@@ -111,6 +111,7 @@ class ScriptedEngine:
     """An engine whose texts come from a function of the request; records what it was asked."""
 
     max_context: int | None = 4096
+    at_once = 1
 
     def __init__(self, write: Callable[[Request], str]) -> None:
         self._write = write

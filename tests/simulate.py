@@ -46,6 +46,7 @@ class Stub:
     """An engine that answers at once: right for two of three seeds."""
 
     max_context: int | None = None
+    at_once = 1
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
         """`Say 12.` is answered with 12 or with something else."""

@@ -1,19 +1,19 @@
 """Decodes one batch with a transformers model: shared prefill, per-row seeds, finished rows leave.
 
-Every row draws its tokens from its own stream of uniform numbers (Philox, keyed by the row's seed), so that what it
-writes does not depend on its neighbours beyond the rounding of the model's own arithmetic.
+Every row draws its tokens from its own stream (`drawing`), so that what it writes does not depend on its neighbours
+beyond the rounding of the model's own arithmetic.
 """
 
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
 from mlpo_core.engines.batching import Batch
+from mlpo_core.engines.drawing import pick, uniforms
 from mlpo_core.engines.protocol import Sampling
 
 _LEAVE_SHARE = 0.25
@@ -81,13 +81,16 @@ def decode(model: Any, batch: Batch, seeds: list[int], sampling: Sampling, stop:
     logits, mask, positions = logits[alive], mask[alive], positions[alive, -1:]
     for layer in layers:
         layer.select(alive)
-    uniforms = _uniforms(seeds, limit, device) if sampling.temperature > 0 else None
+    streams = uniforms(seeds, limit).to(device) if sampling.temperature > 0 else None
     stops = torch.tensor(sorted(stop), device=device)
     written = torch.full((len(seeds), limit), -1, dtype=torch.long, device=device)
     alive = torch.arange(len(seeds), device=device)
     ended = torch.zeros(len(seeds), dtype=torch.bool, device=device)
     for step in range(limit):
-        tokens = _pick(logits, sampling, None if uniforms is None else uniforms[alive, step])
+        if streams is None:
+            tokens = logits.argmax(-1)
+        else:
+            tokens = pick(logits, sampling.temperature, sampling.top_p, streams[alive, step])
         written[alive, step] = torch.where(ended, -1, tokens)
         ended = ended | torch.isin(tokens, stops)
         finished = int(ended.sum())
@@ -122,27 +125,3 @@ def _left_padded(prompts: list[list[int]], width: int, room: int, device: Any) -
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
         mask[row, : width - len(prompt)] = 0
     return ids.to(device), mask.to(device)
-
-
-def _uniforms(seeds: list[int], count: int, device: Any) -> Tensor:
-    rows = [np.random.Generator(np.random.Philox(key=seed)).random(count) for seed in seeds]
-    return torch.from_numpy(np.stack(rows)).to(device)
-
-
-def _pick(logits: Tensor, sampling: Sampling, uniform: Tensor | None) -> Tensor:
-    """One token a row: the most likely, or the one at which the distribution function passes `uniform`."""
-    if uniform is None:
-        return logits.argmax(-1)
-    mass = torch.softmax(logits / sampling.temperature, -1)
-    if sampling.top_p >= 1:
-        return _invert(mass, uniform)
-    mass, order = torch.sort(mass, dim=-1, descending=True, stable=True)
-    before = mass.cumsum(-1, dtype=torch.float64) - mass
-    choice = _invert(mass.masked_fill(before >= sampling.top_p, 0), uniform)
-    return order.gather(1, choice[:, None]).squeeze(1)
-
-
-def _invert(mass: Tensor, uniform: Tensor) -> Tensor:
-    reached = mass.cumsum(-1, dtype=torch.float64)
-    wanted = uniform[:, None] * reached[:, -1:]
-    return torch.searchsorted(reached, wanted, right=True).squeeze(1).clamp(max=mass.shape[1] - 1)

@@ -11,6 +11,7 @@ import httpx
 
 from mlpo_core.chat import neutralise_unknown
 from mlpo_core.engine_config import EngineConfig
+from mlpo_core.engines.clock import Clock
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.types import Generation, Request
@@ -36,6 +37,8 @@ class OpenAIEngine:
         if not config.base_url.startswith(("http://", "https://")):
             raise BadInput(f"engine.base_url: {config.base_url!r} is not an address; expected e.g. http://host:8000/v1")
         self.max_context: int | None = config.max_model_len
+        self.at_once = 2
+        self._clock = Clock()
         self._model = model
         self._url = config.base_url.rstrip("/") + "/chat/completions"
         self._sleep = sleep
@@ -46,7 +49,7 @@ class OpenAIEngine:
         self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="openai")
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
-        """See `Engine.generate`. Seconds are those of the whole call over its rows."""
+        """See `Engine.generate`. Seconds are those of the whole call, as the clock divides them, over its rows."""
         started = time.monotonic()
         waiting = [self._pool.submit(self._one, request, sampling) for request in requests]
         try:
@@ -54,7 +57,7 @@ class OpenAIEngine:
         finally:
             for future in waiting:
                 future.cancel()
-        seconds = (time.monotonic() - started) / max(1, len(found))
+        seconds = self._clock.charge(started) / max(1, len(found))
         return [g._replace(amortised_s=seconds) for g in found]
 
     def count_tokens(self, prompt: str) -> int:

@@ -23,6 +23,8 @@ class Engine(Protocol):
     """
 
     max_context: int | None
+    at_once: int
+    """Calls of `generate` from as many threads keep it full; 1 where only one thread may call."""
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
         """One generation per request, in order.

