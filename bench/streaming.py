@@ -9,7 +9,7 @@ task. Each side works in a process of its own, for its memory, twice; the faster
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,15 +99,20 @@ def _filter(dataset: Dataset) -> None:
 
 
 def _vote(dataset: Dataset, tasks: int) -> None:
+    from mlpo_core.ahead import in_order
     from mlpo_core.benchmark.evidence import Shard, read_cube
     from mlpo_core.benchmark.methods.majority_vote import MajorityVote
     from mlpo_core.benchmark.methods.protocol import Seed
     from mlpo_core.task_index import TaskIndex, shards
 
     index, vote = TaskIndex(dataset), MajorityVote(_PER_TASK)
-    for chosen in shards(list(_tasks(tasks)), 65536 // _PER_TASK):
-        shard = Shard(chosen, _AGENTS, read_cube(index, chosen, _AGENTS, _SAMPLES), {})
-        assert len(list(vote._predict(shard, Seed(0, 0)))) == len(chosen)
+    work = shards(list(_tasks(tasks)), 65536 // _PER_TASK)
+
+    def read(chosen: Sequence[Any]) -> Shard:
+        return Shard(chosen, _AGENTS, read_cube(index, chosen, _AGENTS, _SAMPLES), {})
+
+    for shard in in_order(read, work, at_once=2):
+        assert len(list(vote._predict(shard, Seed(0, 0)))) == len(shard.tasks)
 
 
 def _tasks(count: int) -> Iterator[Any]:

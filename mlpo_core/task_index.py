@@ -1,5 +1,6 @@
 """Reads the rows of a few tasks out of a large dataset: one pass over task ids, then only the parts that hold them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ class TaskIndex:
             for batch in dataset.batches(["task_id"], parts={part.name}):
                 for task in pc.unique(batch.column("task_id")).to_pylist():
                     self._parts.setdefault(task, set()).add(part.name)
+        self._tasks = Counter(part for parts in self._parts.values() for part in parts)
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._parts
@@ -28,12 +30,13 @@ class TaskIndex:
     def batches(self, task_ids: Collection[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The rows of these tasks, in the dataset's order; `columns` must include `task_id`."""
         wanted = pa.array(sorted(task_ids), pa.string())
-        parts = set[str]().union(*(self._parts.get(t, ()) for t in task_ids))
-        for batch in self._dataset.batches(columns, parts=parts):
-            mask = pc.is_in(batch.column("task_id"), value_set=wanted)
-            chosen = batch if pc.all(mask).as_py() else batch.filter(mask)
-            if chosen.num_rows:
-                yield chosen.select(list(columns))
+        found = Counter(part for task in set(task_ids) for part in self._parts.get(task, ()))
+        for part in sorted(found):
+            whole = found[part] == self._tasks[part]
+            for batch in self._dataset.batches(columns, parts={part}):
+                chosen = batch if whole else batch.filter(pc.is_in(batch.column("task_id"), value_set=wanted))
+                if chosen.num_rows:
+                    yield chosen.select(list(columns))
 
     def read(self, task_ids: Collection[str], columns: Sequence[str]) -> pa.Table:
         """The rows of these tasks as a table."""

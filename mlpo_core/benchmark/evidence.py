@@ -95,17 +95,19 @@ def read_cube(index: TaskIndex, tasks: Sequence[Task], agents: Sequence[str], sa
         BadInput: A proposal is missing, or there twice; names task, agent and sample.
     """
     table = index.read([t.task_id for t in tasks], COLUMNS)
-    wanted = pc.and_(pc.less(table["sample_index"], samples), pc.is_in(table["agent"], pa.array(agents)))
+    agent_at = pc.index_in(table["agent"], pa.array(agents))
+    wanted = pc.and_(pc.less(table["sample_index"], samples), pc.is_valid(agent_at))
     if not pc.all(wanted).as_py():
-        table = table.filter(wanted)
+        table, agent_at = table.filter(wanted), agent_at.filter(wanted)
     shape = (len(tasks), len(agents), samples)
     task_at = pc.index_in(table["task_id"], pa.array([t.task_id for t in tasks])).to_numpy()
-    agent_at = pc.index_in(table["agent"], pa.array(agents)).to_numpy()
-    flat = np.asarray(np.ravel_multi_index((task_at, agent_at, table["sample_index"].to_numpy()), shape))
+    place = (task_at, agent_at.to_numpy(), table["sample_index"].to_numpy())
+    flat = np.asarray(np.ravel_multi_index(place, shape))
     _check_cells(flat, shape, tasks, agents)
-    rows = np.argsort(flat).reshape(shape)  # every cell is there once
+    rows = np.empty(shape, np.int64)
+    rows.reshape(-1)[flat] = np.arange(len(flat))  # every cell is there once
     cells = {name: table[name].cast(pa.float64()).to_numpy()[rows] for name in _NUMBERS}
-    codes, answers = _codes(table["extracted"], np.array([task.answer_kind for task in tasks])[task_at])
+    codes, answers = _codes(table["extracted"], [task.answer_kind for task in tasks], task_at)
     return Cube(
         **{name: Texts(table[name], rows) for name in _TEXTS},
         **cells,
@@ -181,14 +183,15 @@ def _check_cells(flat: np.ndarray, shape: tuple[int, int, int], tasks: Sequence[
             )
 
 
-def _codes(extracted: pa.ChunkedArray, kinds: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def _codes(extracted: pa.ChunkedArray, kinds: Sequence[str], task_at: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Number the answers, comparing each in the way of its task's kind. Each distinct string is normalised once."""
     codes = np.full(len(extracted), -1, np.int32)
     numbers: dict[str, int] = {}
-    for kind in np.unique(kinds):
-        of_kind = kinds == kind
+    names, kind_of_task = np.unique(kinds, return_inverse=True)
+    for which, kind in enumerate(names.tolist()):
+        of_kind = kind_of_task[task_at] == which
         found = extracted.filter(pa.array(of_kind)).combine_chunks().dictionary_encode()
-        forms = (canonical(str(kind), text) for text in found.dictionary.to_pylist())
+        forms = (canonical(kind, text) for text in found.dictionary.to_pylist())
         number = np.array([*(numbers.setdefault(form, len(numbers)) for form in forms), -1], np.int32)
         codes[of_kind] = number[found.indices.fill_null(-1).to_numpy()]
     return codes, list(numbers)

@@ -7,6 +7,7 @@ does not grow with the number of tasks.
 from collections.abc import Sequence
 from typing import Any
 
+from mlpo_core.ahead import in_order
 from mlpo_core.benchmark.evidence import History, Shard, read_cube, samples_per_agent
 from mlpo_core.benchmark.methods import Answer, Method, Seed, all_methods, selected
 from mlpo_core.benchmark.methods.protocol import Predictor
@@ -54,10 +55,16 @@ def run(ctx: Context) -> dict[str, Any]:
     work = shards(tasks, max(1, _SHARD_ROWS // per_task))
     index, rounds_index = TaskIndex(proposals), TaskIndex(rounds) if rounds else None
     done = ctx.writer.done()
-    for part, chosen in enumerate(track(work, "benchmark_predictions", len(work), "shards")):
-        if part not in done:
-            shard = Shard(chosen, agents, read_cube(index, chosen, agents, samples), _read_rounds(rounds_index, chosen))
-            ctx.writer.write(part, _predict(ctx, shard, predictors))
+    missing = [part for part in range(len(work)) if part not in done]
+
+    def read(part: int) -> Shard:
+        cube = read_cube(index, work[part], agents, samples)
+        return Shard(work[part], agents, cube, _read_rounds(rounds_index, work[part]))
+
+    # The next shard is read while methods answer from one.
+    read_shards = zip(missing, in_order(read, missing, at_once=2), strict=True)
+    for part, shard in track(read_shards, "benchmark_predictions", len(missing), "shards"):
+        ctx.writer.write(part, _predict(ctx, shard, predictors))
     return {**_describe(ctx, len(work)), "not_run": not_run}
 
 
