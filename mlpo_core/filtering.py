@@ -5,11 +5,13 @@ Paper: a task is dropped when at least 75 % of its 4K proposals are correct. The
 
 import math
 from io import BytesIO
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlpo_core.ahead import in_order
 from mlpo_core.config import Filter
 from mlpo_core.errors import BadInput
 from mlpo_core.run import Context
@@ -48,8 +50,12 @@ def run(ctx: Context) -> dict[str, Any]:
 
 def totals(proposals: Dataset) -> pa.Table:
     """Per task how many proposals are answers, and how many of them right: what `judge` takes. Streamed."""
-    batches = proposals.batches([*KEYS, "correct", "finish_reason"])
-    return sums(map(_answers, batches), KEYS, ("answered", "correct"))
+
+    def answers(part: str) -> list[pa.RecordBatch]:
+        return [_answers(batch) for batch in proposals.batches([*KEYS, "correct", "finish_reason"], parts={part})]
+
+    parts = in_order(answers, [part.name for part in proposals.manifest.parts], at_once=2)
+    return sums(chain.from_iterable(parts), KEYS, ("answered", "correct"))
 
 
 def judge(counted: pa.Table, settings: Filter) -> pa.Table:

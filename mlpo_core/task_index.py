@@ -7,6 +7,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlpo_core.ahead import in_order
 from mlpo_core.store import Dataset
 
 T = TypeVar("T")
@@ -18,11 +19,15 @@ class TaskIndex:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._parts: dict[str, set[str]] = {}
-        for part in dataset.manifest.parts:
-            for batch in dataset.batches(["task_id"], parts={part.name}):
-                for task in pc.unique(batch.column("task_id")).to_pylist():
-                    self._parts.setdefault(task, set()).add(part.name)
+        names = [part.name for part in dataset.manifest.parts]
+        for name, tasks in zip(names, in_order(self._read_tasks, names, at_once=2), strict=True):
+            for task in tasks:
+                self._parts.setdefault(task, set()).add(name)
         self._tasks = Counter(part for parts in self._parts.values() for part in parts)
+
+    def _read_tasks(self, part: str) -> set[str]:
+        batches = self._dataset.batches(["task_id"], parts={part})
+        return set[str]().union(*(pc.unique(batch.column("task_id")).to_pylist() for batch in batches))
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._parts

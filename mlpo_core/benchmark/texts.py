@@ -1,5 +1,6 @@
-"""A column of texts by task, agent and sample that stays in Arrow: only what is asked for becomes Python strings."""
+"""A column of texts by task, agent and sample that stays in Arrow until it is asked for."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,5 +24,9 @@ class Texts:
         return self._column[int(self._rows[cell])].as_py()
 
     def several(self, cells: Any) -> list[Any]:
-        """The texts at some cells, by any index of numpy's that gives one dimension."""
-        return self._column.take(pa.array(self._rows[cells])).to_numpy().tolist()
+        """The texts at some cells, by any index of numpy's that gives one dimension. Keeps all: for short texts."""
+        return self._strings[self._rows[cells]].tolist()
+
+    @cached_property
+    def _strings(self) -> np.ndarray:
+        return self._column.to_numpy()
