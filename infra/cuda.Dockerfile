@@ -12,7 +12,7 @@ ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /opt/mlpo
 COPY requirements/gpu.txt requirements/gpu.txt
 RUN pip install --no-cache-dir uv==0.13.9 \
-    && uv pip install --no-cache --requirement requirements/gpu.txt
+    && uv pip install --no-cache --compile-bytecode --requirement requirements/gpu.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY mlpo_core mlpo_core

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 LEVEL = 0.95
 """Confidence level of every interval, and one minus the level at which a test is called significant."""
@@ -26,7 +26,7 @@ def wilson(successes: int, n: int) -> Interval:
     """
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} of {n} is not a proportion")
-    found = stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
+    found = scipy.stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
     return Interval(float(found.low), float(found.high))
 
 
@@ -38,7 +38,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
         only_second: Tasks that only the second does. Tasks on which both agree say nothing.
     """
     discordant = only_first + only_second
-    return float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
+    return float(scipy.stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -61,7 +61,7 @@ def seed_interval(per_seed: Sequence[float]) -> Interval | None:
 
 def mean_interval(mean: float, deviation: float, n: int) -> Interval:
     """Student's t interval of a mean of `n` values (`deviation` with n − 1), cut at 0 and 1."""
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * deviation / math.sqrt(n)
+    half = float(scipy.stats.t.ppf((1 + LEVEL) / 2, n - 1)) * deviation / math.sqrt(n)
     return Interval(max(0.0, mean - half), min(1.0, mean + half))
 
 
@@ -78,5 +78,5 @@ def macro_interval(groups: Sequence[Sequence[float]]) -> Interval | None:
         return None
     mean = float(np.mean([np.mean(g) for g in groups]))
     error = math.sqrt(sum(float(np.var(g, ddof=1)) / len(g) for g in groups)) / len(groups)
-    half = float(stats.norm.ppf((1 + LEVEL) / 2)) * error
+    half = float(scipy.stats.norm.ppf((1 + LEVEL) / 2)) * error
     return Interval(max(0.0, mean - half), min(1.0, mean + half))
