@@ -87,7 +87,8 @@ def workshop(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("MLPO_ROOT", str(tmp_path / "root"))
     monkeypatch.setenv("MLPO_DATA_DIR", str(tmp_path / "recorded"))
     write_recorded(tmp_path / "recorded")
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+    quiet = {"telemetry": {"enabled": False}}  # else Dagster writes beside the repository's dagster.yaml
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster"), quiet) as instance:
         workshop = Workshop(instance, tmp_path, made)
         workshop.write()
         yield workshop
