@@ -84,8 +84,11 @@ def plot(table: pa.Table, panels: Mapping[str, Sequence[str]]) -> bytes:
     series: dict[str, list[tuple[int, float]]] = {}
     for row in table.to_pylist():
         series.setdefault(row["metric"], []).append((row["step"], row["value"]))
-    figure = Figure(figsize=(3.2 * len(panels), 2.6), dpi=90, layout="constrained")
-    for axis, (title, metrics) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    width = 3.2 * len(panels)
+    figure = Figure(figsize=(width, 2.6), dpi=90)
+    margins = {"left": 0.5 / width, "right": 1 - 0.1 / width, "bottom": 0.17, "top": 0.9, "wspace": 0.22}
+    axes = figure.subplots(1, len(panels), squeeze=False, gridspec_kw=margins)[0]
+    for axis, (title, metrics) in zip(axes, panels.items(), strict=True):
         for metric in metrics:
             if points := series.get(metric):
                 axis.plot(
