@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, settings
 from mlpo_core.store import Dataset, Store
 from tests import ray_cluster as ray_clusters
 from tests import s3_server
-from tests.support import REPOSITORY, free_port, postgres_binaries
+from tests.postgres_server import PostgresServer
+from tests.support import REPOSITORY, postgres_binaries
 
 # A busy machine is not a defect of the code under test.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,19 +44,6 @@ def chromium() -> str:
     missing_service("chromium")
 
 
-class Postgres(NamedTuple):
-    """A running PostgreSQL server with an empty database."""
-
-    host: str
-    port: int
-    user: str
-    database: str
-
-    @property
-    def url(self) -> str:
-        return f"postgresql+psycopg2://{self.user}@{self.host}:{self.port}/{self.database}"
-
-
 @pytest.fixture(scope="session")
 def postgres_programs() -> Path:
     """Folder of PostgreSQL's programs."""
@@ -63,29 +51,14 @@ def postgres_programs() -> Path:
 
 
 @pytest.fixture
-def postgres(postgres_programs: Path) -> Iterator[Postgres]:
-    """A PostgreSQL server of its own, on a free port, with an empty database `dagster`; stopped afterwards."""
-    binaries = postgres_programs
-    # The server refuses to run as root, and its user must be able to reach the folder.
-    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/mlpo-postgres-XXXXXX"], text=True).strip())
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user:
-        shutil.chown(folder, "postgres", "postgres")
-    port = free_port()
-
-    def run(*command: str) -> None:
-        subprocess.run([*as_user, *command], check=True, cwd=folder, stdout=subprocess.DEVNULL)
-
-    data = str(folder / "data")
-    run(str(binaries / "initdb"), "-D", data, "-U", "dagster", "--auth=trust", "-E", "UTF8", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    run(str(binaries / "pg_ctl"), "-w", "-D", data, "-o", options, "-l", str(folder / "log"), "start")
+def postgres(postgres_programs: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL server of its own, with an empty database; stopped afterwards."""
+    server = PostgresServer(postgres_programs)
+    server.create()
     try:
-        run(str(binaries / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "dagster", "dagster")
-        yield Postgres("127.0.0.1", port, "dagster", "dagster")
+        yield server
     finally:
-        run(str(binaries / "pg_ctl"), "-w", "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+        server.delete()
 
 
 @pytest.fixture(scope="session")

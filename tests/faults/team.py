@@ -1,13 +1,10 @@
 """A team's instance as separate processes: PostgreSQL, code location, daemon, webserver; each can be started again."""
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,6 +14,7 @@ import yaml
 from tests.faults.scene import Scene, slots_held
 from tests.faults.verify import processes_of
 from tests.pipelines.test_webserver import GRAPH, Server
+from tests.postgres_server import PostgresServer
 from tests.support import REPOSITORY, free_port, postgres_binaries, wait_for
 
 
@@ -29,21 +27,16 @@ class Team:
         self._scene = scene
         self._home = scene.folder / "team"
         self._home.mkdir(parents=True, exist_ok=True)
-        self._data = Path(tempfile.mkdtemp(prefix="mlpo-postgres-"))
-        binaries = postgres_binaries()
-        assert binaries is not None, "PostgreSQL is missing: `make services` installs it"
-        self._binaries = binaries
-        self._ports = {name: free_port() for name in ("postgres", "code", "webserver")}
+        programs = postgres_binaries()
+        assert programs is not None, "PostgreSQL is missing: `make services` installs it"
+        self._postgres = PostgresServer(programs)
+        self._ports = {name: free_port() for name in ("code", "webserver")}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._instance: dg.DagsterInstance | None = None
 
     def __enter__(self) -> "Team":
         self._configure()
-        if os.geteuid() == 0:
-            shutil.chown(self._data, "postgres", "postgres")
-        self._postgres("initdb", "-D", f"{self._data}/data", "-U", "dagster", "--auth=trust", "-E", "UTF8", "--no-sync")
-        self.start("postgres")
-        self._postgres("createdb", "-h", "127.0.0.1", "-p", str(self._ports["postgres"]), "-U", "dagster", "dagster")
+        self._postgres.create()
         for name in ("code", "daemon", "webserver"):
             self.start(name)
         self._server = Server(self._ports["webserver"], self._home, self._running["webserver"])
@@ -59,14 +52,13 @@ class Team:
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        self._postgres("pg_ctl", "-w", "-D", f"{self._data}/data", "-m", "immediate", "stop")
-        shutil.rmtree(self._data, ignore_errors=True)
+        self._postgres.delete()
 
     def start(self, name: str) -> None:
         """Start a component that is not running."""
         python, ports = sys.executable, self._ports
         if name == "postgres":
-            self._start_postgres()
+            self._postgres.start()
             return
         commands = {
             "code": ["api", "grpc", "--host", "127.0.0.1", "--port", str(ports["code"]), "-m", "pipelines.definitions"],
@@ -94,11 +86,7 @@ class Team:
 
     def processes(self, name: str) -> list[psutil.Process]:
         """The processes of a component."""
-        if name == "postgres":
-            pid = int((self._data / "data" / "postmaster.pid").read_text().split()[0])
-        else:
-            pid = self._running[name].pid
-        process = psutil.Process(pid)
+        process = psutil.Process(self._postgres.pid if name == "postgres" else self._running[name].pid)
         return [process, *process.children(recursive=True)]
 
     def workers(self) -> list[psutil.Process]:
@@ -152,7 +140,7 @@ class Team:
 
     def _configure(self) -> None:
         settings = yaml.safe_load((REPOSITORY / "infra" / "compose" / "dagster.yaml").read_text())
-        settings["storage"]["postgres"]["postgres_db"].update(hostname="127.0.0.1", port=self._ports["postgres"])
+        settings["storage"]["postgres"]["postgres_db"].update(hostname=self._postgres.host, port=self._postgres.port)
         settings["local_artifact_storage"] = {
             "module": "dagster.core.storage.root",
             "class": "LocalArtifactStorage",
@@ -162,26 +150,6 @@ class Team:
         location = {"host": "127.0.0.1", "port": self._ports["code"], "location_name": "mlpo"}
         (self._home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}))
         os.environ["DAGSTER_POSTGRES_PASSWORD"] = "trusted"
-
-    def _start_postgres(self) -> None:
-        options = f"-p {self._ports['postgres']} -c listen_addresses=127.0.0.1"
-        options += f" -c unix_socket_directories={self._data} -c fsync=off"
-        command = ("pg_ctl", "-w", "-D", f"{self._data}/data", "-o", options, "-l", f"{self._data}/log", "start")
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                self._postgres(*command)
-                return
-            except subprocess.CalledProcessError:  # children of the killed server may still be letting go
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.5)
-
-    def _postgres(self, program: str, *arguments: str) -> None:
-        # The server refuses to run as root.
-        user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        command = [*user, str(self._binaries / program), *arguments]
-        subprocess.run(command, check=True, cwd=self._data, stdout=subprocess.DEVNULL)
 
 
 def _status(instance: dg.DagsterInstance, run_id: str) -> str:

@@ -106,10 +106,13 @@ def test_float_residue_in_a_group_of_equal_rewards_is_no_advantage(inputs, lenie
         ({"leader": {"max_context": 30}}, r"leader prompt prompt\d+train\w+: \d+ tokens, but only 18 are left"),
         ({"mlpo": {"prompts_per_step": 21}}, "20 training prompts, but a step takes prompts_per_step = 21"),
         ({"mlpo": {"micro_batch_size": 3}}, "micro_batch_size 3 .* does not divide the 8 rows"),
-        ({"mlpo": {"rollouts": "vllm"}}, "vllm needs a CUDA device"),
+        pytest.param(
+            {"mlpo": {"rollouts": "vllm"}},
+            "vllm needs a CUDA device",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="is about the absence of CUDA"),
+        ),
     ],
 )
-@pytest.mark.skipif(torch.cuda.is_available(), reason="one case is about its absence")
 def test_bad_input_stops_before_training(inputs, section, message):
     ctx = inputs.context("mlpo_leader", small.experiment(**section))
     with pytest.raises(BadInput, match=message):
