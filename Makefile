@@ -33,11 +33,12 @@ test: $(VENV)/.installed-test
 test-fast: $(VENV)/.installed-test
 	$(PYTHON) -m pytest -m "not slow"
 
-## make lint         ruff and pyright
+## make lint         ruff, pyright, and the contracts on who imports whom
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
 
 ## make services     PostgreSQL, Chromium and Prometheus for the tests that need them (Debian or Ubuntu, as root)
 services:
@@ -49,7 +50,7 @@ screenshots: $(VENV)/.installed-test
 
 ## make gpu-check    on a machine with CUDA: five MLPO steps of `smol` with vLLM rollouts
 gpu-check: $(VENV)/.installed-gpu
-	$(PYTHON) -m mlpo_core.gpu_check
+	$(PYTHON) -m mlpo_core gpu-check
 
 ## make bench        measure every claim about speed on two cores, and print a verdict per claim (bench/README.md)
 bench: $(VENV)/.installed-test

@@ -15,9 +15,10 @@ from importlib import import_module
 import numpy as np
 
 from bench.common import RESULTS, Row, parser, publish
-from mlpo_core.experiments import find
-from mlpo_core.run import resolve, run
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.experiments import find
+from mlpo_core.chain.run import run
+from mlpo_core.chain.spec import resolve
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.store import Store
 
 _SCALES = (1, 4, 16)

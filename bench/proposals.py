@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.common import Row, parser, publish
-from mlpo_core import proposals
-from mlpo_core.base_models import Located
-from mlpo_core.config import Agent, parse
-from mlpo_core.engine_config import EngineConfig
+from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling, open_engine
+from mlpo_core.experiment import Agent, EngineConfig, parse
 from mlpo_core.grading import Grader
-from mlpo_core.prompts import agent_prompt
-from mlpo_core.run import Context
+from mlpo_core.models.locate import Located
+from mlpo_core.prompts.agent import agent_prompt
+from mlpo_core.proposals import sampling as proposals
+from mlpo_core.proposals import workload
 from mlpo_core.store import Store
 from mlpo_core.types import Request, Task
 
@@ -48,24 +48,24 @@ def tasks(count: int) -> list[Task]:
     ]
 
 
-class Opened(proposals.Workload):
+class Opened(workload.Workload):
     """A workload whose engine was started before, and stays when it is done."""
 
     engine: Engine
 
-    def open_engine(self, member: proposals.Member) -> Any:
+    def open_engine(self, member: workload.Member) -> Any:
         """The engine."""
         return nullcontext(self.engine)
 
 
 def ours(engine: Engine, chosen: list[Task], grader: Grader) -> float:
     """Completion tokens per second of a proposal stage, its rows graded and written."""
-    member = proposals.Member(_AGENT, Located("bench", None), "0", Sampling(0.7, 1.0, _NEW))
+    member = workload.Member(_AGENT, Located("bench", None), "0", Sampling(0.7, 1.0, _NEW))
     experiment = parse(_EXPERIMENT, "bench")
     with tempfile.TemporaryDirectory() as root, ThreadPoolExecutor(max_workers=1) as background:
         store = Store(root)
         ctx = Context(experiment, {}, store.writer("agent_proposals", "bench"), store, "bench")
-        models = proposals.plan([member], len(chosen), _SAMPLES, experiment.proposals.shard_size)
+        models = workload.plan([member], len(chosen), _SAMPLES, experiment.proposals.shard_size)
         work = Opened(ctx, chosen, _SAMPLES, models)
         object.__setattr__(work, "engine", engine)
         began = time.perf_counter()
@@ -95,8 +95,8 @@ def main() -> None:
     settings = options.parse_args()
     count = settings.tasks or (64 if settings.long else 16)
     rounds = settings.rounds or 2
-    from mlpo_core import chat
-    from mlpo_core.gguf import convert, gguf_file
+    from mlpo_core.models.gguf import convert, gguf_file
+    from mlpo_core.prompts import chat
 
     chosen = tasks(count)
     with tempfile.TemporaryDirectory() as folder, Grader() as grader:

@@ -11,9 +11,9 @@ import sys
 import time
 
 from bench.common import REPOSITORY, Row, parser, publish
-from mlpo_core.experiments import find
-from mlpo_core.run import versions
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.experiments import find
+from mlpo_core.chain.spec import versions
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.store import Store
 
 _WHAT = "no-op re-run of the whole `tiny` chain"

@@ -91,7 +91,7 @@ def main() -> None:
     chosen = options.parse_args()
     import torch
 
-    from mlpo_core.gguf import convert, gguf_file
+    from mlpo_core.models.gguf import convert, gguf_file
 
     torch.set_num_threads(chosen.threads)
     steps = chosen.steps or (10 if chosen.long else 3)

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from bench.common import Row, elsewhere, in_turns, parser, peak_rss, publish
-from mlpo_core.schemas import SCHEMAS
 from mlpo_core.store import Dataset, Origin, Store
+from mlpo_core.store.schemas import SCHEMAS
 
 _AGENTS = ("alpha", "beta", "gamma")
 _SAMPLES = 1334
@@ -63,8 +63,8 @@ def _named(prefix: str, numbers: np.ndarray) -> pa.Array:
 
 def measure(side: str, root: str, tasks: int) -> dict[str, float]:
     """Seconds of the filter and of the vote, or of reading their columns; and the peak memory of this process."""
-    from mlpo_core import filtering
-    from mlpo_core.benchmark import evidence
+    from mlpo_core.methods import evidence
+    from mlpo_core.proposals import filtering
 
     ref = Store(root).find(_ASSET, "rows")
     assert ref is not None
@@ -92,18 +92,18 @@ def _read(dataset: Dataset, columns: list[str]) -> None:
 
 
 def _filter(dataset: Dataset) -> None:
-    from mlpo_core import filtering
-    from mlpo_core.config import Filter
+    from mlpo_core.experiment import Filter
+    from mlpo_core.proposals import filtering
 
     assert filtering.judge(filtering.totals(dataset), Filter()).num_rows
 
 
 def _vote(dataset: Dataset, tasks: int) -> None:
-    from mlpo_core.ahead import in_order
-    from mlpo_core.benchmark.evidence import Shard, read_cube
-    from mlpo_core.benchmark.methods.majority_vote import MajorityVote
-    from mlpo_core.benchmark.methods.protocol import Seed
-    from mlpo_core.task_index import TaskIndex, shards
+    from mlpo_core.methods.evidence import Shard, read_cube
+    from mlpo_core.methods.majority_vote import MajorityVote
+    from mlpo_core.methods.protocol import Seed
+    from mlpo_core.store.ahead import in_order
+    from mlpo_core.tasks.index import TaskIndex, shards
 
     index, vote = TaskIndex(dataset), MajorityVote(_PER_TASK)
     work = shards(list(_tasks(tasks)), 65536 // _PER_TASK)

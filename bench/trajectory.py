@@ -29,7 +29,7 @@ def losses(side: str, steps: int) -> list[float]:
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    from mlpo_core.laboratory.tokenizer import character_tokenizer
+    from mlpo_core.models.laboratory.tokenizer import character_tokenizer
     from mlpo_core.training.leader_trainer import LeaderTrainer
 
     class Drawn:

@@ -123,7 +123,7 @@ def trainer(side: str, shape: Shape, folder: str) -> Any:
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    from mlpo_core.laboratory.tokenizer import character_tokenizer
+    from mlpo_core.models.laboratory.tokenizer import character_tokenizer
     from mlpo_core.training.leader_trainer import LeaderTrainer
 
     class Stock(GRPOTrainer):

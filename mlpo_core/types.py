@@ -61,6 +61,10 @@ class Verdict(NamedTuple):
     correct: bool
 
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Names of the options of a multiple-choice task, in order."""
+
+
 def stable_id(*parts: object, length: int = 16) -> str:
     """A hexadecimal id of JSON-serialisable parts, the same in every process and on every machine."""
     text = json.dumps(parts, ensure_ascii=True, separators=(",", ":"), sort_keys=True)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from mlpo_core.chain.lifeline import VARIABLE
+from mlpo_core.chain.run import lookup
+from mlpo_core.chain.spec import Outcome, Spec
 from mlpo_core.errors import Transient
-from mlpo_core.lifeline import VARIABLE
-from mlpo_core.run import Outcome, Spec, lookup
 from pipelines.launch_ray import reason_given, run_on_ray
 
 COMMAND = (sys.executable, "-m", "mlpo_core")

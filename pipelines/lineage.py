@@ -3,7 +3,7 @@
 import dagster as dg
 import pyarrow as pa
 
-from mlpo_core.schemas import SCHEMAS, doc, sources
+from mlpo_core.store.schemas import SCHEMAS, doc, sources
 
 
 def column_schema(asset: str) -> dg.TableSchema:

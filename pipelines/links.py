@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.stages import STAGES
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 PAPER = "https://arxiv.org/abs/2507.08960"

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mlpo_core.experiments import files, names
+from mlpo_core.experiment.files import files, names
 
 EXPERIMENTS = dg.DynamicPartitionsDefinition(name="experiment")
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import dagster as dg
 
+from mlpo_core.chain.current import require_current
+from mlpo_core.chain.experiments import find, owner, skipped
+from mlpo_core.chain.run import lookup
+from mlpo_core.chain.spec import Outcome, Spec, resolve, subject
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.checks import checks_of, verify
 from mlpo_core.checks.finding import Finding
-from mlpo_core.current import require_current
-from mlpo_core.experiments import find, owner, skipped
-from mlpo_core.run import Outcome, Spec, lookup, resolve, subject
-from mlpo_core.stages import STAGES
 from mlpo_core.store import Dataset, Store, VersionRef
 from pipelines.abandoned import sign
 from pipelines.errors import as_failure
@@ -39,7 +40,7 @@ def stage_asset(
     """The asset of the stage `name`.
 
     Args:
-        name: Asset key, as in `mlpo_core.stages.STAGES`.
+        name: Asset key, as in `mlpo_core.chain.stages.STAGES`.
         kinds: What the graph shows on it.
         pool: Concurrency pool that a run takes a slot of while it makes this asset.
         freshness: When it counts as overdue.
@@ -56,7 +57,7 @@ def stage_asset(
         ins={upstream: dg.AssetIn(upstream) for upstream in stage.inputs},
         description=stage.description,
         group_name=stage.group,
-        code_version=stage.code_version,
+        code_version=stage.code(),
         partitions_def=EXPERIMENTS,
         kinds=kinds,
         owners=[OWNER],

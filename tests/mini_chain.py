@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlpo_core.config import Experiment
+from mlpo_core.chain.stages import STAGES
+from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Sampling
-from mlpo_core.run import Context
-from mlpo_core.stages import STAGES
+from mlpo_core.experiment import Experiment
 from mlpo_core.store import Dataset, Origin, Store
 from mlpo_core.types import Generation, Request
 

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpo_core import filtering, proposals
+from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Sampling
-from mlpo_core.launching import ray_generation
-from mlpo_core.run import Context
+from mlpo_core.proposals import filtering, workload
+from mlpo_core.proposals import on_ray as ray_generation
+from mlpo_core.proposals import sampling as proposals
 from mlpo_core.store import Dataset, Store
 from mlpo_core.types import Generation, Request
 from tests import mini_chain as mini
@@ -66,10 +67,10 @@ class Stub:
         """Nothing to free."""
 
 
-class StubWorkload(proposals.Workload):
+class StubWorkload(workload.Workload):
     """A workload whose engine is the stub."""
 
-    def open_engine(self, member: proposals.Member) -> Any:
+    def open_engine(self, member: workload.Member) -> Any:
         """The stub, for every agent."""
         return Stub()
 
@@ -77,7 +78,7 @@ class StubWorkload(proposals.Workload):
 class StubAssignment(ray_generation.Assignment):
     """What Ray workers are given: the stub instead of a model."""
 
-    def workload(self) -> proposals.Workload:
+    def workload(self) -> workload.Workload:
         """The same shards, with the stub."""
         return StubWorkload(**vars(super().workload()))
 
@@ -89,7 +90,7 @@ def simulate(root: Path, tasks: int, launcher: str = "local") -> Measured:
     config = mini.experiment(proposals={"samples_per_agent": SAMPLES, "shard_size": SHARD_ROWS})
     models = [_model(a) for a in mini.AGENTS]
     inputs = {"tasks": _tasks(store, tasks), "base_models": mini.put(store, "base_models", models)}
-    proposals.Workload, ray_generation.Assignment = StubWorkload, StubAssignment  # pyright: ignore
+    workload.Workload, ray_generation.Assignment = StubWorkload, StubAssignment  # pyright: ignore
     ctx = mini.context(store, "agent_proposals", config, inputs)
     ctx = Context(ctx.experiment, ctx.inputs, ctx.writer, ctx.store, ctx.partition, launcher=launcher)  # pyright: ignore
     began = time.monotonic()

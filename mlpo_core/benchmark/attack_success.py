@@ -6,10 +6,10 @@ the same leader gives that answer to its team's true proposals, when nobody orde
 
 from collections.abc import Iterator
 
-from mlpo_core.benchmark.attack import SUFFIX, as_ordered
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.statistics import wilson
 from mlpo_core.grading import Grader
+from mlpo_core.methods.attack import SUFFIX, as_ordered
 from mlpo_core.store import Dataset
 from mlpo_core.tasks import read_tasks
 

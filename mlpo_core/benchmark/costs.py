@@ -10,8 +10,8 @@ from mlpo_core.benchmark.comparisons import is_oracle
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import COSTS, Answers, Outcomes
 from mlpo_core.store import Dataset
+from mlpo_core.store.schemas import TRAINED
 
-LEADERS = ("sft_leader", "mlpo_leader", "grpo_leader", "deferral_leader")
 _FINE_TUNED = ("sft_leader", "deferral_leader")
 NOT_RECORDED = "not recorded"
 NOT_LOGGED = "not logged"
@@ -62,7 +62,7 @@ def training_costs(inputs: Mapping[str, Dataset]) -> Iterator[Metric]:
     Update tokens are those that went through forward and backward: under GRPO without what was left out for having no
     advantage, and a prompt once per group where it is shared. Fine-tuning has no rollouts.
     """
-    for asset in LEADERS:
+    for asset in TRAINED:
         if asset not in inputs:
             continue
         log = inputs[asset].table()

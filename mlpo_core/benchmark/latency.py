@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from mlpo_core.benchmark.costs import NOT_RECORDED
-from mlpo_core.benchmark.methods import Method, all_methods, selected
-from mlpo_core.benchmark.methods.leaders import Led
-from mlpo_core.benchmark.methods.single import Single
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import Way
-from mlpo_core.config import RECORDED, Experiment
-from mlpo_core.latency import Timed
+from mlpo_core.experiment import RECORDED, Experiment
+from mlpo_core.methods import Method, all_methods, selected
+from mlpo_core.methods.leaders import Led
+from mlpo_core.methods.single import Single
+from mlpo_core.rounds.latency import Timed
 
 NOT_MEASURED = "not measured"
 _PERCENTILES = {"median": 50, "p95": 95}

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from mlpo_core.benchmark.statistics import Interval
-from mlpo_core.schemas import SCHEMAS
+from mlpo_core.store.schemas import SCHEMAS
 
 ALL = "all"
 """The benchmark column of a figure over all test tasks."""
 
 
 class Metric(NamedTuple):
-    """A figure; the fields are the columns of `benchmark_report` (see `mlpo_core.schemas`)."""
+    """A figure; the fields are the columns of `benchmark_report` (see `mlpo_core.store.schemas`)."""
 
     table: str
     benchmark: str

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlpo_core.benchmark.attack import SUFFIX
 from mlpo_core.benchmark.metric import ALL
 from mlpo_core.errors import BadInput
+from mlpo_core.methods.attack import SUFFIX
 from mlpo_core.store import Dataset
-from mlpo_core.streaming import sums
+from mlpo_core.store.streaming import sums
 
 COSTS = ("generations", "prompt_tokens", "cached_prompt_tokens", "completion_tokens")
 _SUMMED = (*COSTS, "amortised_s")

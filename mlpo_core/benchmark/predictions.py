@@ -7,16 +7,16 @@ does not grow with the number of tasks.
 from collections.abc import Sequence
 from typing import Any
 
-from mlpo_core.ahead import in_order
-from mlpo_core.benchmark.evidence import History, Shard, read_cube, samples_per_agent
-from mlpo_core.benchmark.methods import Answer, Method, Seed, all_methods, selected
-from mlpo_core.benchmark.methods.protocol import Predictor
+from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
+from mlpo_core.methods import Answer, Method, Seed, all_methods, selected
+from mlpo_core.methods.evidence import History, Shard, read_cube, samples_per_agent
+from mlpo_core.methods.protocol import Predictor
 from mlpo_core.progress import track
-from mlpo_core.run import Context
-from mlpo_core.streaming import sums
-from mlpo_core.task_index import TaskIndex, shards
+from mlpo_core.store.ahead import in_order
+from mlpo_core.store.streaming import sums
 from mlpo_core.tasks import read_tasks
+from mlpo_core.tasks.index import TaskIndex, shards
 from mlpo_core.types import Task, stable_id
 
 _SHARD_ROWS = 65536

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from mlpo_core.checks import leaders, proposals, report, structure, tasks, training_data
 from mlpo_core.checks.finding import Check, Finding, Subject
-from mlpo_core.files import Folder
+from mlpo_core.store.files import Folder
+from mlpo_core.store.manifest import FINDINGS
 
-FILE = "checks.json"
 VERSION = 1
 """Raised by hand when a check changes, so that older findings are made again."""
 
@@ -47,12 +47,12 @@ def verify(subject: Subject) -> dict[str, Finding]:
     if (known := _read(folder)) is not None:
         return known
     findings = {check.name: check.function(subject) for check in checks_of(subject.dataset.ref.asset)}
-    folder.replace(FILE, Findings(version=VERSION, findings=findings).model_dump_json(indent=1).encode())
+    folder.replace(FINDINGS, Findings(version=VERSION, findings=findings).model_dump_json(indent=1).encode())
     return findings
 
 
 def _read(folder: Folder) -> dict[str, Finding] | None:
-    raw = folder.read(FILE)
+    raw = folder.read(FINDINGS)
     try:
         kept = Findings.model_validate_json(raw) if raw else None
     except ValidationError:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from mlpo_core.config import Experiment
+from mlpo_core.experiment import Experiment
 from mlpo_core.store import Dataset
 
 

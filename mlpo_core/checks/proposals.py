@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlpo_core.checks.finding import Check, Finding, Subject, some
-from mlpo_core.config import RECORDED
+from mlpo_core.experiment import RECORDED
 
 
 def _complete(subject: Subject) -> Finding:

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlpo_core.checks.finding import Check, Finding, Subject
-from mlpo_core.files import Folder
+from mlpo_core.store.files import Folder
 
 
 def _schema(subject: Subject) -> Finding:

@@ -1,6 +1,7 @@
 """Tasks: nothing of the test split is in training, and every gold answer grades as correct."""
 
 from mlpo_core.checks.finding import Check, Finding, Subject, some
+from mlpo_core.grading import Grader
 from mlpo_core.tasks.rows import task_of
 from mlpo_core.tasks.split import normalised
 
@@ -24,8 +25,6 @@ def _disjoint(subject: Subject) -> Finding:
 
 
 def _gold_grades(subject: Subject) -> Finding:
-    from mlpo_core.grading import Grader
-
     failed: list[str] = []
     count = 0
     with Grader() as grader:

@@ -1,12 +1,11 @@
 """Training data: every trace ends in the right answer, and every prompt leaves room for the completion."""
 
 from mlpo_core.checks.finding import Check, Finding, Subject, some
+from mlpo_core.grading import Grader
 from mlpo_core.tasks.rows import read_tasks
 
 
 def _traces_verified(subject: Subject) -> Finding:
-    from mlpo_core.grading import Grader
-
     tasks = read_tasks(subject.inputs["tasks"], ("train",))
     broken: list[str] = []
     count = 0

@@ -1,10 +1,8 @@
-"""The engine protocol, and how an experiment's engine is opened for a model."""
+"""What an engine is: it generates text with one model."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
-from mlpo_core.engine_config import EngineConfig
 from mlpo_core.types import Generation, Request
 
 
@@ -48,26 +46,3 @@ class Engine(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
-
-
-def open_engine(
-    config: EngineConfig, model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False
-) -> Engine:
-    """The engine that `config` names, holding `model` (hub id or local folder). Imports only that engine's library."""
-    match config.kind:
-        case "transformers":
-            from mlpo_core.engines.transformers_engine import TransformersEngine
-
-            return TransformersEngine(config, str(model), revision, trust_remote_code)
-        case "vllm":
-            from mlpo_core.engines.vllm_engine import VLLMEngine
-
-            return VLLMEngine(config, str(model), revision, trust_remote_code)
-        case "openai":
-            from mlpo_core.engines.openai_engine import OpenAIEngine
-
-            return OpenAIEngine(config, str(model))
-        case "recorded":
-            from mlpo_core.errors import BadInput
-
-            raise BadInput("engine.kind: recorded holds responses, not a model: nothing new can be generated from it")

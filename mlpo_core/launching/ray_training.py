@@ -8,17 +8,21 @@ import tempfile
 from typing import Any
 
 from mlpo_core.errors import BadInput, Transient
-from mlpo_core.launching import wanted_processes
+from mlpo_core.launching.phase import Phase, wanted_processes
 from mlpo_core.launching.ray_cluster import connect, in_worker
 from mlpo_core.progress import log
-from mlpo_core.run import Spec, run
 
 _BEGINNINGS = 4
 """How often the job is begun, the first time included: each goes on from the last checkpoint at hand."""
 
 
-def train(spec: Spec) -> None:
-    """See `mlpo_core.launching.train`; by default one process per GPU of the cluster, one per node without GPUs."""
+def train(phase: Phase) -> None:
+    """Run a phase in several processes of a Ray cluster; by default one per GPU, one per node without GPUs.
+
+    Raises:
+        BadInput: What a process refused, or the number of processes is none.
+        Transient: What a process said may go better later.
+    """
     ray = connect()
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
@@ -26,12 +30,12 @@ def train(spec: Spec) -> None:
 
     gpus = int(ray.cluster_resources().get("GPU", 0))
     processes = wanted_processes(gpus or sum(node["Alive"] for node in ray.nodes()))
-    log(f"{spec.asset}: training in {processes} processes on a Ray cluster")
+    log(f"{phase.asset}: training in {processes} processes on a Ray cluster")
     for beginning in range(1, _BEGINNINGS + 1):
         with tempfile.TemporaryDirectory(prefix="mlpo-ray-") as folder:
             trainer = TorchTrainer(
                 _phase,
-                train_loop_config={"spec": spec.model_dump_json()},
+                train_loop_config=phase._asdict(),
                 scaling_config=ScalingConfig(num_workers=processes, use_gpu=gpus > 0),
                 run_config=RunConfig(storage_path=folder),  # Ray's own bookkeeping; checkpoints are the phase's
             )
@@ -42,7 +46,7 @@ def train(spec: Spec) -> None:
                 _raise_own(error)
                 if beginning == _BEGINNINGS:
                     raise
-                log(f"{spec.asset}: workers were lost; beginning again")
+                log(f"{phase.asset}: workers were lost; beginning again")
 
 
 def _raise_own(error: Any) -> None:
@@ -55,7 +59,7 @@ def _raise_own(error: Any) -> None:
         raise error
 
 
-def _phase(config: dict[str, str]) -> None:
+def _phase(config: dict[str, Any]) -> None:
     """What every worker runs."""
     in_worker()
-    run(Spec.model_validate_json(config["spec"]))
+    config["run"](config["spec"])

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from mlpo_core.prompts import LETTERS
 from mlpo_core.tasks.hub import hub_rows
 from mlpo_core.tasks.parsing import decode, json_array_line, json_document
 from mlpo_core.tasks.rows import Row, malformed, text_of
 from mlpo_core.tasks.sources import EXTENSIONS, Source, files
+from mlpo_core.types import LETTERS
 
 _OPTIONS = re.compile(r"\n?Options:\n(?=\([A-Z]\))")
 _TARGET = re.compile(r"\(([A-Z])\)")

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
 from mlpo_core.grading import infer_kind, self_check
 from mlpo_core.progress import log, track
-from mlpo_core.run import Context
 from mlpo_core.tasks.registry import read
 from mlpo_core.tasks.rows import Row, stored
 from mlpo_core.tasks.sources import Source, sources

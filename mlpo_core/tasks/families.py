@@ -1,7 +1,7 @@
 """Procedural task families: five compact ones for miniature models, and every text dataset of `reasoning-gym`.
 
 A compact question is one short line whose first word is its family (`sum 4-1+7+2`). Its solution can be computed
-with some symbols misread, which is how miniature agents get their blind spots (`mlpo_core.laboratory`).
+with some symbols misread, which is how miniature agents get their blind spots (`mlpo_core.models.laboratory`).
 """
 
 import random

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from mlpo_core.prompts import LETTERS
 from mlpo_core.tasks.hub import hub_rows
 from mlpo_core.tasks.parsing import csv_rows
 from mlpo_core.tasks.rows import Row, malformed, text_of
 from mlpo_core.tasks.sources import EXTENSIONS, Source, files, published_side
+from mlpo_core.types import LETTERS
 
 _CHOICES = 4
 _SIDES: tuple[tuple[str, Literal["train", "test"]], ...] = (

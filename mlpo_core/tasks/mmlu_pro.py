@@ -6,11 +6,11 @@ The test set is `test`; the 70 questions of `validation` are what there is to tr
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from mlpo_core.prompts import LETTERS
 from mlpo_core.tasks.hub import hub_rows
 from mlpo_core.tasks.parsing import json_lines, parquet_rows
 from mlpo_core.tasks.rows import Row, malformed, text_of
 from mlpo_core.tasks.sources import EXTENSIONS, Source, files, published_side
+from mlpo_core.types import LETTERS
 
 
 def from_hub(source: Source) -> Iterator[Row]:

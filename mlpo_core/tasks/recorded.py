@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from mlpo_core.tasks import bbh, mmlu_pro
 from mlpo_core.tasks.parsing import json_lines
+from mlpo_core.tasks.responses import answered
 from mlpo_core.tasks.rows import Row, malformed, text_of
 from mlpo_core.tasks.sources import Source, recorded_files, source_file
 from mlpo_core.types import task_id
@@ -20,8 +21,6 @@ class RecordedTask(NamedTuple):
 
 def rows(source: Source) -> Iterator[Row]:
     """All recorded tasks; those that an agent of `answered_by` did not answer are marked unusable."""
-    from mlpo_core.engines.recorded import answered
-
     names = source.config.answered_by
     complete = answered(source.recorded, source.config.benchmark, names) if names else None
     for task in recorded_tasks(source.recorded, source.config.benchmark):

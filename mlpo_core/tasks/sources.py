@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Literal, NamedTuple
 
-from mlpo_core.config import RECORDED, Experiment, TaskSource
 from mlpo_core.errors import BadInput
-from mlpo_core.files import Folder
+from mlpo_core.experiment import RECORDED, Experiment, TaskSource
+from mlpo_core.store.files import Folder
 
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 _SIDE = re.compile(r"(?<![a-z])(train|test|dev|val|validation)(?![a-z])")

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from mlpo_core.config import TaskSource
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment import TaskSource
 from mlpo_core.tasks.rows import Row
 from mlpo_core.types import Split, Task
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlpo_core.benchmark.methods.deferral_leader import naming
-from mlpo_core.run import Context
+from mlpo_core.context import Context
+from mlpo_core.methods.deferral_leader import naming
 from mlpo_core.training.sft import Example, tune
 from mlpo_core.types import stable_seed
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from mlpo_core import chat
+from mlpo_core.prompts import chat
 from mlpo_core.training.rewards import Reward, well_formed
 
 _BATCH = 64

@@ -11,10 +11,11 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PrinterCallback, ProgressCallback
 
+from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
-from mlpo_core.run import Context
-from mlpo_core.training import resume, training_log
+from mlpo_core.training import log as training_log
+from mlpo_core.training import resume
 from mlpo_core.training.guard import StopOnBadGradient
 from mlpo_core.training.leader import CHECKPOINT, save
 

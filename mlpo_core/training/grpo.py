@@ -15,13 +15,13 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.grpo_config import GRPOConfig
 
-from mlpo_core import chat
-from mlpo_core.config import RL
+from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
-from mlpo_core.run import Context
+from mlpo_core.experiment import RL
+from mlpo_core.prompts import chat
 from mlpo_core.training import leader as leaders
-from mlpo_core.training import training_log
+from mlpo_core.training import log as training_log
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
 from mlpo_core.training.later_rounds import LaterRounds

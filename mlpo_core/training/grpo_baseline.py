@@ -6,10 +6,10 @@ Matched to MLPO by optimizer steps, or by the tokens that MLPO put through the l
 from collections.abc import Iterator
 from typing import Any
 
-from mlpo_core.prompts import leader_prompt
-from mlpo_core.run import Context
+from mlpo_core.context import Context
+from mlpo_core.prompts.leader import leader_prompt
 from mlpo_core.tasks import read_tasks
-from mlpo_core.training import training_log
+from mlpo_core.training import log as training_log
 from mlpo_core.training.grpo import train
 from mlpo_core.types import Split, stable_id
 

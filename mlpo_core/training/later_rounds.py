@@ -16,13 +16,16 @@ import pyarrow.parquet as pq
 import torch
 from accelerate import PartialState
 
-from mlpo_core import chat, prompts, seats
-from mlpo_core.base_models import locate
-from mlpo_core.config import Leader
+from mlpo_core.context import Context
 from mlpo_core.engines import Sampling, open_engine
+from mlpo_core.experiment import Leader
 from mlpo_core.grading import Grader
+from mlpo_core.mlpo import seats
+from mlpo_core.models.locate import locate
 from mlpo_core.progress import log
-from mlpo_core.run import Context
+from mlpo_core.prompts import chat
+from mlpo_core.prompts.leader import leader_prompt, shown
+from mlpo_core.prompts.revision import revision_prompt
 from mlpo_core.training.row_files import write_rows
 from mlpo_core.types import Request, Task, stable_seed
 
@@ -164,7 +167,7 @@ class LaterRounds:
                 for seat in members:
                     requests = [
                         Request(
-                            prompts.revision_prompt(talk.task, team[seat], talk.responses[seat], text),
+                            revision_prompt(talk.task, team[seat], talk.responses[seat], text),
                             stable_seed("revision", self._ctx.experiment.seed, talk.step, talk.prompt_id, round_, seat),
                         )
                         for talk, text in zip(talks, texts, strict=True)
@@ -174,8 +177,8 @@ class LaterRounds:
         verdicts = iter(grader.grade_many([(t.task, r) for t, mine in zip(talks, revised, strict=True) for r in mine]))
         for talk, text, mine in zip(talks, texts, revised, strict=True):
             graded = [next(verdicts) for _ in mine]
-            shown = [prompts.shown(r, v.extracted, self._leader) for r, v in zip(mine, graded, strict=True)]
-            prompt = prompts.leader_prompt(talk.task, shown)
+            texts = [shown(r, v.extracted, self._leader) for r, v in zip(mine, graded, strict=True)]
+            prompt = leader_prompt(talk.task, texts)
             if len(chat.encode(self._tokenizer, prompt)) > self._limit:
                 talk.left = 0  # it stays in the last round that fits: prompts are never cut
                 continue

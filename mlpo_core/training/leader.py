@@ -8,12 +8,12 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from mlpo_core import chat
-from mlpo_core.base_models import locate
-from mlpo_core.config import Leader
+from mlpo_core.context import Context
+from mlpo_core.engines.threads import fit_threads
 from mlpo_core.errors import BadInput
-from mlpo_core.run import Context
-from mlpo_core.threads import fit_threads
+from mlpo_core.experiment import Leader
+from mlpo_core.models.locate import locate
+from mlpo_core.prompts import chat
 
 CHECKPOINT = "checkpoint"
 """Folder of a leader's version that holds its safetensors and tokenizer."""

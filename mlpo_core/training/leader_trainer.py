@@ -11,10 +11,10 @@ from torch import Tensor
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.utils import split_tensor_dict
 
-from mlpo_core import chat
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
+from mlpo_core.prompts import chat
 from mlpo_core.training import prefix_shared, skipping
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample

@@ -7,7 +7,7 @@ beyond the paper, they revise during training.
 from functools import partial
 from typing import Any
 
-from mlpo_core.run import Context
+from mlpo_core.context import Context
 from mlpo_core.training import leader as leaders
 from mlpo_core.training.grpo import COLUMNS, train
 from mlpo_core.training.later_rounds import LaterRounds

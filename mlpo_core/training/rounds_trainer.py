@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from mlpo_core import chat
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
+from mlpo_core.prompts import chat
 from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer
 from mlpo_core.training.rollouts import sample

@@ -13,11 +13,11 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 from trl.trainer.utils import disable_dropout_in_model
 
-from mlpo_core import chat
+from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
-from mlpo_core.run import Context
+from mlpo_core.prompts import chat
 from mlpo_core.training import leader as leaders
-from mlpo_core.training import training_log
+from mlpo_core.training import log as training_log
 from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.row_files import run_order, write_rows

@@ -8,8 +8,8 @@ import urllib.request
 
 import dagster as dg
 
-from mlpo_core.experiments import files
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.stages import STAGES
+from mlpo_core.experiment.files import files
 from pipelines.abandoned import end_abandoned
 from pipelines.partitions import EXPERIMENTS, register
 

@@ -5,8 +5,8 @@ The reference is the experiment's pointer in the store, so what the command line
 
 import dagster as dg
 
+from mlpo_core.chain.experiments import find, skipped
 from mlpo_core.errors import BadInput
-from mlpo_core.experiments import find, skipped
 from mlpo_core.store import Dataset, Store, VersionRef
 from pipelines.errors import as_failure
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlpo_core.experiments import find, skipped
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.experiments import find, skipped
+from mlpo_core.chain.stages import STAGES
 from pipelines.abandoned import end_abandoned
 from tests import ray_cluster
 from tests.faults import kill_node, ledger

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlpo_core.experiments import find
-from mlpo_core.run import versions
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.experiments import find
+from mlpo_core.chain.spec import versions
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.store import Dataset, Store, VersionRef
 from pipelines.definitions import defs
 from pipelines.partitions import register

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from mlpo_core.schemas import VOLATILE
 from mlpo_core.store import MANIFEST, Dataset, Store, VersionRef
+from mlpo_core.store.schemas import VOLATILE
 
 TIMED = frozenset({"value"})
 """Holds durations among other figures in training logs and in the report."""

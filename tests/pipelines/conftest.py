@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from mlpo_core.experiments import find
-from mlpo_core.run import resolve, run
+from mlpo_core.chain.experiments import find
+from mlpo_core.chain.run import run
+from mlpo_core.chain.spec import resolve
 from mlpo_core.store import Store
 from pipelines.definitions import defs
 from pipelines.partitions import register

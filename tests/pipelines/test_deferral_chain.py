@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from mlpo_core.benchmark.metric import from_table
-from mlpo_core.experiments import find, skipped
-from mlpo_core.run import resolve, run, versions
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.experiments import find, skipped
+from mlpo_core.chain.run import run
+from mlpo_core.chain.spec import resolve, versions
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.store import Dataset, Store
 from tests.core.training import small
 from tests.pipelines.conftest import Workshop
@@ -23,7 +24,7 @@ def team(*agents: str) -> dict[str, object]:
 @pytest.fixture
 def leader(workshop: Workshop) -> Path:
     """The experiments `home`, and `away` with a smaller team that the leaders of `home` are led to; a random leader."""
-    from mlpo_core.laboratory.tokenizer import character_tokenizer
+    from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 
     folder, tokenizer = workshop.folder / "leader", character_tokenizer()
     small.small_model("qwen3", len(tokenizer), max_position_embeddings=1024).save_pretrained(folder)

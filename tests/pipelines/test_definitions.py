@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.checks import checks_of
-from mlpo_core.schemas import SCHEMAS, sources
-from mlpo_core.stages import STAGES
+from mlpo_core.store.schemas import SCHEMAS, sources
 from pipelines.definitions import defs
 from pipelines.lineage import column_lineage, column_schema
 from tests.support import REPOSITORY

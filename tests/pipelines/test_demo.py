@@ -2,8 +2,8 @@
 
 import pytest
 
-from mlpo_core.experiments import find
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.experiments import find
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.store import Store
 from tests.conftest import TinyRun
 

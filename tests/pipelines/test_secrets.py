@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from mlpo_core.files import Folder
+from mlpo_core.store.files import Folder
 from pipelines import launch
 from tests.pipelines.conftest import RECORDED, Workshop
 from tests.pipelines.results import failure

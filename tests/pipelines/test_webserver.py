@@ -7,7 +7,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.stages import STAGES
 from tests.pipelines.webserver import GRAPH, TERMINATE, Server, serving
 from tests.support import gone, listening, wait_for, write_recorded
 

@@ -12,20 +12,11 @@ import numpy as np
 from mlpo_core.benchmark.comparisons import Pair, compare, is_oracle, verdicts
 from mlpo_core.benchmark.metric import ALL, Metric, from_table
 from mlpo_core.benchmark.outcomes import Outcomes, Way, check_grading, read_outcomes
-from mlpo_core.benchmark.report.lookup import (
-    MISSING,
-    Figures,
-    count,
-    duration,
-    listed,
-    p_value,
-    points,
-    with_interval,
-)
+from mlpo_core.benchmark.report.lookup import MISSING, Figures, count, duration, listed, p_value, points, with_interval
 from mlpo_core.benchmark.report.page import render
 from mlpo_core.benchmark.report.several import front_view, places, plot
 from mlpo_core.benchmark.report.views import View, markdown, plain
-from mlpo_core.config import Experiment
+from mlpo_core.experiment import Experiment
 from mlpo_core.store import Dataset
 
 _NAMED = 3

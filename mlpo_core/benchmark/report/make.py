@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 from mlpo_core.benchmark.accuracy import accuracy, subjects
 from mlpo_core.benchmark.attack_success import attack_success
 from mlpo_core.benchmark.by_team import by_team
-from mlpo_core.benchmark.chain import chain
 from mlpo_core.benchmark.comparisons import comparisons, pairs, reference
 from mlpo_core.benchmark.costs import answer_costs, totals, training_costs
 from mlpo_core.benchmark.latency import latency
@@ -23,10 +22,11 @@ from mlpo_core.benchmark.report.plots import accuracy_png, filter_plot, plots, t
 from mlpo_core.benchmark.report.provenance import provenance
 from mlpo_core.benchmark.report.tables import details
 from mlpo_core.benchmark.report.views import View, markdown, plain, rows_markdown
-from mlpo_core.latency import read_latency
+from mlpo_core.context import Context
 from mlpo_core.progress import log
-from mlpo_core.run import Context
+from mlpo_core.rounds.latency import read_latency
 from mlpo_core.store import Dataset
+from mlpo_core.store.lineage import chain
 
 NOT_COMPARED: Mapping[str, str] = {
     "SCoRe": "self-correction by multi-turn RL: no code was released by its authors, and it is not built here",

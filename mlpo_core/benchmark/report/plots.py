@@ -9,13 +9,13 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from mlpo_core.benchmark.comparisons import is_oracle
-from mlpo_core.benchmark.costs import LEADERS
 from mlpo_core.benchmark.metric import Metric
 from mlpo_core.benchmark.outcomes import Way
 from mlpo_core.benchmark.report.headline import Row
 from mlpo_core.benchmark.report.lookup import Figures
 from mlpo_core.benchmark.report.svg import STYLES, Axis, Line, Point, bars, chart, padded, swatch
 from mlpo_core.store import Dataset
+from mlpo_core.store.schemas import TRAINED
 
 _MOST_POINTS = 120
 _BINS = 20
@@ -169,7 +169,7 @@ def _legend(lines: Sequence[Line]) -> list[tuple[Markup | str, str]]:
 
 def training_plots(inputs: Mapping[str, Dataset]) -> list[Plot]:
     """Training curves of all leaders, one chart per metric, averaged to at most 120 points."""
-    logs = {asset: inputs[asset].table() for asset in LEADERS if asset in inputs}
+    logs = {asset: inputs[asset].table() for asset in TRAINED if asset in inputs}
     found: list[Plot] = []
     for metric, (title, share) in CURVES.items():
         lines: list[Line] = []
@@ -177,7 +177,7 @@ def training_plots(inputs: Mapping[str, Dataset]) -> list[Plot]:
             rows = log.filter(pc.equal(log["metric"], metric))
             if len(rows) > 1:
                 points = _thinned(rows["step"].to_pylist(), rows["value"].to_pylist())
-                lines.append(Line(asset, points, LEADERS.index(asset), markers=len(points) < 25))
+                lines.append(Line(asset, points, TRAINED.index(asset), markers=len(points) < 25))
         if not lines:
             continue
         values = [p.y for line in lines for p in line.points]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import yaml
 
 from mlpo_core.benchmark.report.views import View
-from mlpo_core.config import Experiment
+from mlpo_core.experiment import Experiment
 from mlpo_core.store import Dataset
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 from mlpo_core.benchmark.accuracy import ONE_SEED
-from mlpo_core.benchmark.attack import SUFFIX
 from mlpo_core.benchmark.costs import NOT_LOGGED
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import COSTS, Way
@@ -19,6 +18,7 @@ from mlpo_core.benchmark.report.lookup import (
     with_interval,
 )
 from mlpo_core.benchmark.report.views import View
+from mlpo_core.methods.attack import SUFFIX
 
 _PERCENT = "Percent, with 95 % intervals."
 

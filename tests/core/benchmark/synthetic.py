@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mlpo_core.config import Experiment, parse
-from mlpo_core.run import Context
-from mlpo_core.stages import STAGES
+from mlpo_core.chain.stages import STAGES
+from mlpo_core.context import Context
+from mlpo_core.experiment import Experiment, parse
 from mlpo_core.store import Dataset, Origin, Store, VersionRef
 
 AGENTS = ("alpha", "beta", "gamma")

@@ -4,8 +4,8 @@ import pytest
 
 from mlpo_core.benchmark.latency import latency
 from mlpo_core.benchmark.outcomes import Way
-from mlpo_core.config import parse
-from mlpo_core.latency import Timed
+from mlpo_core.experiment import parse
+from mlpo_core.rounds.latency import Timed
 from tests.core.benchmark import synthetic
 
 SECONDS = dict(zip(synthetic.AGENTS, (0.1, 0.2, 0.3), strict=True))

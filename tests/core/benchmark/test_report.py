@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlpo_core.benchmark.metric import from_table
-from mlpo_core.benchmark.report import headline_text, run
 from mlpo_core.benchmark.report.compare import Side, side_by_side
+from mlpo_core.benchmark.report.headline import headline_text
+from mlpo_core.benchmark.report.make import make as run
 from mlpo_core.benchmark.report.views import View, markdown
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Origin

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from mlpo_core.run import Spec
+from mlpo_core.chain.spec import Spec
 from mlpo_core.store import Dataset, Store
 from tests.core.training import small
 from tests.support import REPOSITORY

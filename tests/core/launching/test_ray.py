@@ -2,8 +2,9 @@
 
 import pytest
 
-from mlpo_core.experiments import find
-from mlpo_core.run import Spec, run
+from mlpo_core.chain.experiments import find
+from mlpo_core.chain.run import run
+from mlpo_core.chain.spec import Spec
 from mlpo_core.store import Dataset, Store
 from tests.conftest import TinyRun
 from tests.core.launching import phases

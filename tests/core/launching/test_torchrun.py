@@ -2,9 +2,9 @@
 
 import pytest
 
+from mlpo_core.chain.run import run
 from mlpo_core.errors import BadInput
-from mlpo_core.launching import PROCESSES, wanted_processes
-from mlpo_core.run import run
+from mlpo_core.launching.phase import PROCESSES, wanted_processes
 from tests.core.launching import phases
 
 

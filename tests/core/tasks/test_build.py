@@ -5,9 +5,10 @@ from collections import Counter
 
 import pytest
 
-from mlpo_core.config import parse
+from mlpo_core.chain.run import run
+from mlpo_core.chain.spec import resolve
 from mlpo_core.errors import BadInput
-from mlpo_core.run import resolve, run
+from mlpo_core.experiment import parse
 from mlpo_core.store import Dataset, Store
 from mlpo_core.tasks import read_tasks
 

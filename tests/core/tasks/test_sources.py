@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlpo_core.config import Experiment, parse
 from mlpo_core.errors import BadInput, Transient
+from mlpo_core.experiment import Experiment, parse
 from mlpo_core.tasks.math import last_boxed
 from mlpo_core.tasks.registry import read
 from mlpo_core.tasks.rows import Row

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpo_core.config import TaskSource
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment import TaskSource
 from mlpo_core.tasks.rows import Row
 from mlpo_core.tasks.split import Candidate, assign, by_hash, check_division, normalised, settle
 from mlpo_core.types import Task, task_id

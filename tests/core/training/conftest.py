@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_core import seats
-from mlpo_core.prompts import leader_prompt
+from mlpo_core.mlpo import seats
+from mlpo_core.prompts.leader import leader_prompt
 from mlpo_core.training import rewards
 from tests.core.training import small
 

@@ -16,11 +16,11 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from mlpo_core.config import Experiment, parse
-from mlpo_core.laboratory.tokenizer import character_tokenizer
-from mlpo_core.run import Context
-from mlpo_core.seats import write as write_seats
-from mlpo_core.stages import STAGES, key, origin
+from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.context import Context
+from mlpo_core.experiment import Experiment, parse
+from mlpo_core.mlpo.seats import write as write_seats
+from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.store import Dataset, Origin, Store, VersionRef
 from mlpo_core.training import rewards
 from mlpo_core.types import Verdict
@@ -144,7 +144,7 @@ class Inputs:
         return other
 
     def context(self, asset: str, experiment: Experiment) -> Context:
-        """What `mlpo_core.run` would give the stage."""
+        """What `mlpo_core.chain.run` would give the stage."""
         stage = STAGES[asset]
         refs = {name: self.refs.get(name) for name in stage.inputs}
         return Context(

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from mlpo_core import chat
-from mlpo_core.benchmark.methods.deferral_leader import deferred_to, naming
 from mlpo_core.errors import BadInput
+from mlpo_core.methods.deferral_leader import deferred_to, naming
+from mlpo_core.prompts import chat
 from mlpo_core.training import deferral
 from mlpo_core.training import leader as leaders
 from tests.core.training import small

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
-from mlpo_core import prompts, seats
 from mlpo_core.errors import BadInput
+from mlpo_core.mlpo import seats
+from mlpo_core.prompts.leader import leader_prompt
 from mlpo_core.training import later_rounds, mlpo, resume
 from mlpo_core.training.rounds_trainer import RoundsTrainer
 from mlpo_core.types import Task
@@ -47,7 +48,7 @@ def test_the_leader_reads_what_the_agents_revised_given_its_own_words(team_input
         start = starts[row["prompt_id"]]
         assert len(row["led"]) == row["round"]
         if row["round"]:
-            assert row["prompt"] == prompts.leader_prompt(start.task, row["responses"])
+            assert row["prompt"] == leader_prompt(start.task, row["responses"])
             assert row["responses"] != start.responses
         assert any(row["prompt"] in text for text in read[row["step"]])
     assert any("alone" in text for step in read for text in step)  # a solo prompt stays as it is
@@ -61,7 +62,7 @@ def test_agents_revise_their_own_answer_given_what_the_current_leader_wrote(team
         asked.append((task.task_id, agent.name, own, led))
         return original(task, agent, own, led)
 
-    monkeypatch.setattr(later_rounds.prompts, "revision_prompt", revising)
+    monkeypatch.setattr(later_rounds, "revision_prompt", revising)
     ctx = team_inputs.context("mlpo_leader", small.experiment(**ROUNDS))
     mlpo.run(ctx)
     starts = {e["task_id"]: e["responses"] for e in seats.read(ctx.inputs["mlpo_dataset"])}

@@ -8,8 +8,8 @@ from datasets import Dataset
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from mlpo_core import chat
-from mlpo_core.laboratory.tokenizer import character_tokenizer
+from mlpo_core.models.laboratory.tokenizer import character_tokenizer
+from mlpo_core.prompts import chat
 from mlpo_core.training import leader_trainer, prefix_shared
 from mlpo_core.training.leader import lora
 from mlpo_core.training.leader_trainer import LeaderTrainer

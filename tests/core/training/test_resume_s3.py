@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mlpo_core.files import Folder
 from mlpo_core.store import Dataset
+from mlpo_core.store.files import Folder
 from mlpo_core.training import resume
 from tests.core.training import small
 from tests.core.training.killed import RUN

@@ -3,9 +3,9 @@ import json
 import pytest
 import torch
 
-from mlpo_core import chat
 from mlpo_core.errors import BadInput
-from mlpo_core.laboratory.tokenizer import character_tokenizer
+from mlpo_core.models.laboratory.tokenizer import character_tokenizer
+from mlpo_core.prompts import chat
 from mlpo_core.store import Origin
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import sft

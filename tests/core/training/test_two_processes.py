@@ -9,8 +9,8 @@ import torch
 from pyarrow.parquet import read_table
 from safetensors.torch import load_file
 
-from mlpo_core.files import Folder
-from mlpo_core.run import Context
+from mlpo_core.context import Context
+from mlpo_core.store.files import Folder
 from mlpo_core.training import leader_trainer, mlpo
 from tests.core.training import small, two_processes
 from tests.support import REPOSITORY, free_port

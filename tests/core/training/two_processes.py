@@ -10,7 +10,7 @@ from typing import Any
 from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object
 
-from mlpo_core.config import Experiment
+from mlpo_core.experiment import Experiment
 from mlpo_core.training import leader_trainer, mlpo, skipping
 from mlpo_core.types import stable_seed
 from tests.core.training import small

@@ -1,0 +1,115 @@
+"""What code a stage runs, as a fingerprint in its key: a changed prompt or reward makes new versions by itself.
+
+The fingerprint covers the modules of `mlpo_core` that a stage's function reaches by import, read as syntax: comments,
+docstrings, names of files and line numbers cost nothing. Carriers are left out.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mlpo_core
+
+PACKAGE = mlpo_core.__name__
+
+CARRIERS = frozenset(f"{PACKAGE}.{name}" for name in ("chain", "context", "errors", "launching", "progress", "store"))
+"""Carry rows, and say how far they are, but make none: a change here that would give other rows raises
+`Stage.code_version` by hand."""
+
+STARTED = {f"{PACKAGE}.grading.pool": (f"{PACKAGE}.grading.maths_worker",)}
+"""Modules that a module starts as programs of their own, without importing them."""
+
+SETTINGS = f"{PACKAGE}.experiment"
+"""Left out too: what its code makes of a file, the settings themselves, is in the key by value."""
+
+
+def fingerprint(*modules: str) -> str:
+    """A hash of what these modules and all that they import in `mlpo_core` do: 12 hexadecimal digits."""
+    text = "\n".join(f"{module} {_digest(module)}" for module in sorted(reached(*modules)))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def reached(*modules: str) -> set[str]:
+    """These modules and those that they reach by import, packages' faces included, carriers left out."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in found or _is_left_out(module):
+            continue
+        found.add(module)
+        waiting += [*_imported(module), *_faces(module), *STARTED.get(module, ())]
+    return found
+
+
+def _is_left_out(module: str) -> bool:
+    return any(module == left or module.startswith(f"{left}.") for left in (*CARRIERS, SETTINGS))
+
+
+def _faces(module: str) -> Iterator[str]:
+    """The packages that hold a module: Python runs them before it."""
+    parts = module.split(".")
+    return (".".join(parts[:n]) for n in range(1, len(parts)))
+
+
+@cache
+def _imported(module: str) -> frozenset[str]:
+    names: set[str] = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    own = (name for name in names if name.split(".")[0] == PACKAGE)
+    return frozenset(name for name in own if _path(name))
+
+
+@cache
+def _digest(module: str) -> str:
+    """Of a module's syntax, and of the templates that stand in a package."""
+    digest = hashlib.sha256("".join(_plain(_tree(module))).encode())
+    path = _path(module)
+    if path and path.name == "__init__.py":
+        for template in sorted(path.parent.glob("templates/*")):
+            digest.update(template.name.encode() + template.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    path = _path(module)
+    assert path is not None, f"{module} is no module"
+    return ast.parse(path.read_bytes())
+
+
+@cache
+def _path(module: str) -> Path | None:
+    """The source of a module of this package, without importing it; None for what is none (a class, a function)."""
+    place = Path(str(mlpo_core.__file__)).parent.joinpath(*module.split(".")[1:])
+    return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
+
+
+def _plain(node: Any) -> Iterator[str]:
+    """Syntax as text that is the same under every version of Python: node types and values, docstrings left out."""
+    if isinstance(node, ast.AST):
+        yield f"({type(node).__name__}"
+        for name, value in ast.iter_fields(node):
+            if name == "body" and isinstance(value, list):
+                value = _without_docstrings(value)
+            if value not in (None, [], "") or isinstance(value, int):
+                yield f" {name}="
+                yield from _plain(value)
+        yield ")"
+    elif isinstance(node, list):
+        for item in node:
+            yield from _plain(item)
+    else:
+        yield repr(node)
+
+
+def _without_docstrings(body: Iterable[Any]) -> list[Any]:
+    """Statements without those that are nothing but a text: docstrings of modules, functions, classes and fields."""
+    return [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]

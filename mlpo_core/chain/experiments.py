@@ -1,0 +1,59 @@
+"""Experiments held against the chain: their methods exist, and each asset is theirs, another's, or does not apply."""
+
+from pathlib import Path
+
+from mlpo_core.chain.stages import STAGES
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Experiment, files, load
+from mlpo_core.methods import check_methods
+
+_TRAINING = ("sft", "mlpo")
+"""Groups of stages that `trained_by` takes from another experiment."""
+
+
+def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
+    """The experiment that a name stands for: `stem`, or the sweep point `stem--section.key=value--seed=1`.
+
+    Raises:
+        BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's, or it names a method
+            that there is not.
+    """
+    return checked(files.find(name, overrides), str(files.path_of(name.partition("--")[0])))
+
+
+def read(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
+    """The experiment that a name or a YAML file means. Raises as `find`."""
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        return find(name, overrides)
+    return checked(load(path, overrides), name)
+
+
+def checked(experiment: Experiment, where: str) -> Experiment:
+    """The experiment, if every method that it names exists. `where` names its origin in errors."""
+    try:
+        check_methods(experiment)
+    except BadInput as error:
+        raise BadInput(f"{where}: not a valid experiment:\n  {error}") from error
+    return experiment
+
+
+def owner(asset: str, experiment: Experiment) -> Experiment:
+    """The experiment with whose settings an asset is made: that of `trained_by` for what training makes.
+
+    Raises:
+        BadInput: `trained_by` names no experiment, or one that has its own leaders from elsewhere.
+    """
+    if not experiment.trained_by or STAGES[asset].group not in _TRAINING:
+        return experiment
+    trainer = find(experiment.trained_by)
+    if trainer.trained_by:
+        raise BadInput(
+            f"{experiment.name}: trained_by: {trainer.name} trains no leader itself: name {trainer.trained_by}"
+        )
+    return trainer
+
+
+def skipped(asset: str, experiment: Experiment) -> str | None:
+    """Why an asset does not apply to an experiment, or None."""
+    return STAGES[asset].skipped(owner(asset, experiment))

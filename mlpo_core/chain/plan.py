@@ -1,0 +1,222 @@
+"""What an experiment will cost, before anything is loaded: tokens, GPU-hours, storage, wall time, longest prompt.
+
+Arithmetic only, so a million tasks cost as little as ten. Question and answer lengths are means over the published
+questions and over recorded answers of seven 7-8B models; how long a device takes for its tokens is `throughput`'s.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from mlpo_core.chain.stages import STAGES
+from mlpo_core.chain.throughput import Assumptions, parameters
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Experiment, TaskSource
+
+
+class Lengths(NamedTuple):
+    """Published size of a benchmark, and the lengths of its questions and of answers to them."""
+
+    train: int
+    test: int
+    question_chars: float
+    longest_question_chars: int
+    chars_per_token: float
+    answer_tokens: float
+
+
+LENGTHS: Mapping[str, Lengths] = {
+    "bbh": Lengths(0, 6511, 369, 2482, 3.5, 330),
+    "math": Lengths(7500, 5000, 191, 2828, 2.6, 600),
+    "mmlu": Lengths(285, 14042, 458, 4860, 3.8, 480),
+    "mmlu_pro": Lengths(70, 12032, 629, 2515, 3.8, 480),
+    "procedural": Lengths(0, 0, 40, 60, 1.0, 40),
+}
+INSTRUCTION_TOKENS = 60
+
+
+class Cost(NamedTuple):
+    """The cost of one stage. Tokens are forward tokens, read and written."""
+
+    stage: str
+    rows: int
+    prompt_tokens: float
+    completion_tokens: float
+    gpu_hours: float
+    storage_bytes: float
+
+
+class Plan(NamedTuple):
+    """The whole estimate."""
+
+    costs: list[Cost]
+    longest_prompt: int
+    context: int
+    gpus: int
+    """Tasks are assumed to divide evenly over this many."""
+    rates: Mapping[str, str]
+    """Source of the rate of every model that has one. All others go by FLOPs."""
+
+    @property
+    def gpu_hours(self) -> float:
+        return sum(c.gpu_hours for c in self.costs)
+
+
+def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None = None) -> Plan:
+    """Estimate an experiment.
+
+    Raises:
+        BadInput: A model's size cannot be read from its name, or the longest prompt does not fit the leader's context.
+    """
+    train, test = _tasks(experiment)
+    k, proposals = experiment.k, experiment.proposals
+    assumed = assumptions or Assumptions()
+    agents = [a.model for a in experiment.team.agents]
+    estimate = _Estimate(experiment, assumed)
+
+    costs = [
+        estimate.generation("agent_proposals", train, k * proposals.samples_per_agent, agents, shown=0),
+        estimate.generation("benchmark_proposals", test, k * proposals.benchmark_samples, agents, shown=0),
+    ]
+    longest = 0
+    if leader := experiment.leader:
+        hard = {b: n * assumed.hard_share for b, n in train.items()}
+        if experiment.sft.enabled:
+            used = _limit(hard, experiment.sft.tasks)
+            costs += [
+                estimate.generation("sft_dataset", used, experiment.sft.samples, [leader.model], shown=k),
+                estimate.updates(
+                    "sft_leader", experiment.sft.steps * experiment.sft.batch_size, 1, leader.model, train
+                ),
+            ]
+        rl = [("mlpo_leader", experiment.mlpo)] + (
+            [("grpo_leader", experiment.grpo)] if experiment.grpo.enabled else []
+        )
+        for name, settings in rl:
+            prompts = settings.steps * settings.prompts_per_step
+            team = k if name == "mlpo_leader" else 0
+            costs.append(estimate.rollouts(name, prompts, settings.group_size, leader.model, train, team))
+        if not STAGES["deferral_leader"].skipped(experiment):
+            rows = experiment.sft.steps * experiment.sft.batch_size
+            costs.append(estimate.updates("deferral_leader", rows, k, leader.model, train))
+        runs = len(experiment.benchmark.seeds) * 4 * experiment.inference.rounds
+        costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leader.model], shown=k))
+        longest = estimate.longest_prompt(k)
+        room = leader.max_context - leader.max_new_tokens
+        if longest > room:
+            raise BadInput(
+                f"leader.max_context: the longest leader prompt may take {longest} tokens, but max_context "
+                f"{leader.max_context} less max_new_tokens {leader.max_new_tokens} leaves {room}. Raise "
+                "leader.max_context, lower proposals.max_new_tokens, or set leader.information to answers or tail."
+            )
+    models = [*agents, *([leader.model] if leader else [])]
+    rates = {m: rate.source for m in models if (rate := assumed.rate(m))}
+    return Plan(costs, longest, leader.max_context if leader else 0, gpus, rates)
+
+
+def table(result: Plan) -> str:
+    """The estimate as text."""
+    lines = [f"{'stage':22} {'rows':>12} {'tokens read':>12} {'written':>10} {'GPU-hours':>10} {'storage':>9}"]
+    for cost in result.costs:
+        lines.append(
+            f"{cost.stage:22} {cost.rows:>12,} {_short(cost.prompt_tokens):>12} {_short(cost.completion_tokens):>10} "
+            f"{cost.gpu_hours:>10.2f} {_short(cost.storage_bytes):>8}B"
+        )
+    storage = _short(sum(c.storage_bytes for c in result.costs))
+    lines.append(f"{'total':22} {'':12} {'':12} {'':10} {result.gpu_hours:>10.2f} {storage:>8}B")
+    lines.append(
+        f"wall time on {result.gpus} GPU(s): {result.gpu_hours / result.gpus:.1f} h, if the work divides evenly"
+    )
+    if result.context:
+        lines.append(f"longest leader prompt: {result.longest_prompt:,} of {result.context:,} tokens of context")
+    lines += [f"{model}: {source}; an hour is one of such a device" for model, source in result.rates.items()]
+    lines.append(
+        "GPU-hours of models without a rate follow from assumed utilisations, not from measurement: give your own with "
+        "--assume FILE"
+    )
+    return "\n".join(lines)
+
+
+class _Estimate:
+    def __init__(self, experiment: Experiment, assumptions: Assumptions) -> None:
+        self._experiment = experiment
+        self._assume = assumptions
+
+    def _answer(self, benchmark: str) -> float:
+        return min(LENGTHS[benchmark].answer_tokens, self._experiment.proposals.max_new_tokens)
+
+    def _prompt(self, benchmark: str, shown: int) -> float:
+        lengths = LENGTHS[benchmark]
+        return INSTRUCTION_TOKENS + lengths.question_chars / lengths.chars_per_token + shown * self._answer(benchmark)
+
+    def _text_bytes(self, benchmark: str, tokens: float) -> float:
+        return tokens * LENGTHS[benchmark].chars_per_token * self._assume.bytes_per_character_stored
+
+    def generation(
+        self, stage: str, tasks: Mapping[str, float], per_task: int, models: Sequence[str], shown: int
+    ) -> Cost:
+        """Models share the generations evenly. A prompt that is the same for all samples is read once."""
+        read = sum(n * per_task * self._prompt(b, shown) for b, n in tasks.items())
+        written = sum(n * per_task * self._answer(b) for b, n in tasks.items())
+        share = 1 / len(models)
+        hours = sum(self._assume.generation_hours(m, read / per_task * share, written * share) for m in models)
+        stored = sum(self._text_bytes(b, n * per_task * self._answer(b)) for b, n in tasks.items())
+        return Cost(stage, int(sum(tasks.values()) * per_task), read, written, hours, stored)
+
+    def updates(self, stage: str, rows: int, shown: int, model: str, tasks: Mapping[str, float]) -> Cost:
+        total = sum(tasks.values()) or 1
+        read = sum(rows * n / total * self._prompt(b, shown) for b, n in tasks.items())
+        written = sum(rows * n / total * 2 * self._answer(b) for b, n in tasks.items())
+        hours = self._assume.training_hours(model, read + written)
+        return Cost(stage, rows, read, written, hours, parameters(model) * self._assume.bytes_per_parameter)
+
+    def rollouts(
+        self, stage: str, prompts: int, group: int, model: str, tasks: Mapping[str, float], shown: int
+    ) -> Cost:
+        update = self.updates(stage, prompts * group, shown, model, tasks)
+        written = update.completion_tokens / 2
+        hours = self._assume.generation_hours(model, update.prompt_tokens / group, written)
+        hours += self._assume.training_hours(model, update.prompt_tokens + written)
+        return update._replace(completion_tokens=written, gpu_hours=hours)
+
+    def longest_prompt(self, k: int) -> int:
+        leader = self._experiment.leader
+        worst = 0.0
+        for source in self._experiment.tasks:
+            lengths = LENGTHS[source.benchmark]
+            shown = float(self._experiment.proposals.max_new_tokens)
+            if leader and leader.information != "full":
+                shown = (leader.tail_chars if leader.information == "tail" else 40) / lengths.chars_per_token
+            question = lengths.longest_question_chars / lengths.chars_per_token
+            worst = max(worst, INSTRUCTION_TOKENS + question + k * (shown + 8))
+        return int(worst)
+
+
+def _tasks(experiment: Experiment) -> tuple[dict[str, float], dict[str, float]]:
+    train: dict[str, float] = {}
+    test: dict[str, float] = {}
+    for source in experiment.tasks:
+        lengths = LENGTHS[source.benchmark]
+        divided = source.divide_test or not lengths.train
+        train[source.benchmark] = _size(source, lengths.test * 0.6 if divided else lengths.train, source.train)
+        train[source.benchmark] += source.dev or 0
+        test[source.benchmark] = _size(source, lengths.test * 0.3 if divided else lengths.test, source.test)
+    return train, test
+
+
+def _size(source: TaskSource, published: float, limit: int | None) -> float:
+    if limit is None:
+        return published
+    return float(limit) if source.benchmark == "procedural" else min(published, limit)
+
+
+def _limit(tasks: Mapping[str, float], most: int | None) -> dict[str, float]:
+    total = sum(tasks.values())
+    scale = min(1.0, most / total) if most and total else 1.0
+    return {b: n * scale for b, n in tasks.items()}
+
+
+def _short(value: float) -> str:
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.1f}{unit}"
+    return f"{value:.0f}"

@@ -1,0 +1,99 @@
+"""Run one stage: find the version if it is there, else make it, then point the experiment at it."""
+
+import os
+from importlib import import_module
+from typing import Any
+
+from mlpo_core.chain.spec import Outcome, Spec, subject
+from mlpo_core.chain.stages import STAGES, key
+from mlpo_core.chain.trace_page import put_examples
+from mlpo_core.checks import verify
+from mlpo_core.context import Context
+from mlpo_core.launching import ray_training, torchrun
+from mlpo_core.launching.phase import Phase
+from mlpo_core.progress import log
+from mlpo_core.store import Dataset, Store, VersionRef, Writer
+from mlpo_core.store.failures import explain_full_disk, explained
+
+_LAUNCHERS = {"torchrun": torchrun.train, "ray": ray_training.train}
+
+
+def lookup(spec: Spec) -> Outcome | None:
+    """The outcome if nothing needs to be computed: the asset does not apply, or its version is there."""
+    if reason := STAGES[spec.asset].skipped(spec.experiment):
+        return Outcome(ref=None, reused=False, skipped=reason)
+    store = Store(spec.root)
+    ref = store.find(spec.asset, key(spec.asset, spec.source))
+    if ref is None:
+        return None
+    store.point(spec.partition, ref)
+    return Outcome(ref=ref, reused=True)
+
+
+def run(spec: Spec) -> Outcome:
+    """Make a stage's version, or find it."""
+    with explained(spec.root):
+        if outcome := lookup(spec):
+            return outcome
+        writer = Store(spec.root).writer(spec.asset, key(spec.asset, spec.source))
+        # Processes of one torchrun make a version together.
+        if "RANK" in os.environ:
+            return _make(spec, writer)
+        with writer.exclusive():
+            return lookup(spec) or _launch(spec, writer)
+
+
+def run_text(spec: str) -> Outcome:
+    """`run` of a spec as JSON: what every process of a launched phase does."""
+    return run(Spec.model_validate_json(spec))
+
+
+def _launch(spec: Spec, writer: Writer) -> Outcome:
+    """Make a version here, or in several processes where stage and launcher say so."""
+    if spec.experiment.launcher == "local" or not STAGES[spec.asset].distributed:
+        return _make(spec, writer)
+    phase = Phase(spec.asset, spec.model_dump_json(), run_text)
+    _LAUNCHERS[spec.experiment.launcher](phase)
+    outcome = lookup(spec)
+    if outcome is None:
+        raise RuntimeError(f"{spec.asset}: the training processes ended well, but left no version")
+    return outcome.model_copy(update={"reused": False})
+
+
+def _make(spec: Spec, writer: Writer) -> Outcome:
+    stage = STAGES[spec.asset]
+    store = Store(spec.root)
+    source = spec.source
+    version_key = writer.key
+    store.set_damaged_aside(spec.asset, version_key)
+    context = Context(
+        experiment=stage.view(spec.experiment),
+        inputs={name: Dataset(ref) for name, ref in spec.inputs.items() if ref},
+        writer=writer,
+        store=store,
+        partition=spec.partition,
+        launcher=spec.experiment.launcher,
+    )
+    log(f"{spec.asset}: making version {version_key}")
+    module, _, name = stage.function.partition(":")
+    try:
+        stats: dict[str, Any] = getattr(import_module(module), name)(context)
+        put_examples(context)
+    except Exception as error:
+        if known := explain_full_disk(error, writer.scratch()):
+            raise known from error
+        raise
+    if os.environ.get("RANK", "0") != "0":
+        return Outcome(ref=None, reused=False)  # the first process finishes the version
+    manifest = context.writer.commit(source, stats)
+    ref = VersionRef(
+        asset=spec.asset,
+        url=store.folder.join(spec.asset, version_key).url,
+        key=version_key,
+        digest=manifest.digest,
+    )
+    for name, finding in verify(subject(spec, ref)).items():
+        if not finding.passed:
+            log(f"{spec.asset}: check {name} failed: {finding.message}")
+    store.point(spec.partition, ref)
+    return Outcome(ref=ref, reused=False)

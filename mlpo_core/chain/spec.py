@@ -1,0 +1,82 @@
+"""What a phase is given, and how it is found: the versions that an experiment asks for, by their keys."""
+
+from pydantic import BaseModel, ConfigDict
+
+from mlpo_core.chain.experiments import owner, skipped
+from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.checks.finding import Subject
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Experiment
+from mlpo_core.store import Dataset, Origin, Store, VersionRef
+
+
+class Spec(BaseModel):
+    """What `run --spec` is given: a resolved experiment, input references and the root. No secrets."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    asset: str
+    partition: str
+    experiment: Experiment
+    inputs: dict[str, VersionRef | None]
+    root: str
+    fresh: str = ""
+    """A label that enters the key: makes again what is already there, with the same seeds."""
+
+    @property
+    def source(self) -> Origin:
+        """Everything that the version's key covers."""
+        source = origin(STAGES[self.asset], self.experiment, self.inputs)
+        return source._replace(config={**source.config, "fresh": self.fresh}) if self.fresh else source
+
+
+class Outcome(BaseModel):
+    """What became of a stage."""
+
+    ref: VersionRef | None
+    reused: bool
+    skipped: str | None = None
+
+
+def resolve(asset: str, experiment: Experiment, store: Store) -> Spec:
+    """The spec of a stage whose inputs are all there.
+
+    Raises:
+        BadInput: An input has not been made for this experiment as it is now; names it and the command to run.
+    """
+    if (trainer := owner(asset, experiment)) is not experiment:
+        return resolve(asset, trainer, store).model_copy(update={"partition": experiment.name})
+    found = versions(experiment, store)
+    inputs: dict[str, VersionRef | None] = {}
+    for name in STAGES[asset].inputs:
+        inputs[name] = found.get(name)
+        if inputs[name] is None and not skipped(name, experiment):
+            missing = next(a for a in STAGES if a not in found and not skipped(a, experiment))
+            raise BadInput(
+                f"{asset} needs {name}, which has not been made for experiment {experiment.name} as it is now. "
+                f"Run: python -m mlpo_core run {missing} --experiment {experiment.name}"
+            )
+    return Spec(asset=asset, partition=experiment.name, experiment=experiment, inputs=inputs, root=store.root)
+
+
+def versions(experiment: Experiment, store: Store) -> dict[str, VersionRef]:
+    """The versions that this experiment asks for, as far as they are there: walks the chain by keys, not pointers."""
+    found: dict[str, VersionRef] = {}
+    trained: dict[str, VersionRef] | None = None
+    for asset, stage in STAGES.items():
+        if (trainer := owner(asset, experiment)) is not experiment:
+            trained = versions(trainer, store) if trained is None else trained
+            found |= {asset: trained[asset]} if asset in trained else {}
+            continue
+        needed = [name for name in stage.inputs if not skipped(name, experiment)]
+        if stage.skipped(experiment) or any(name not in found for name in needed):
+            continue
+        source = origin(stage, experiment, {name: found.get(name) for name in stage.inputs})
+        if ref := store.find(asset, key(asset, source)):
+            found[asset] = ref
+    return found
+
+
+def subject(spec: Spec, ref: VersionRef) -> Subject:
+    """A version as its checks see it."""
+    return Subject(Dataset(ref), {name: Dataset(r) for name, r in spec.inputs.items() if r}, spec.experiment)

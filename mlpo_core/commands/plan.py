@@ -1,0 +1,22 @@
+"""What an experiment will cost, without loading a model."""
+
+import argparse
+from pathlib import Path
+
+from mlpo_core.chain.experiments import read
+from mlpo_core.chain.plan import plan, table
+from mlpo_core.chain.throughput import read_assumptions
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("experiment", metavar="FILE", help="a YAML file, or a name in experiments/")
+    parser.add_argument("--gpus", type=int, default=1, help="divide the work over this many GPUs")
+    parser.add_argument("--assume", type=Path, metavar="FILE", help="YAML that overrides throughputs and shares")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override a setting")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the estimate."""
+    experiment = read(options.experiment, tuple(options.set))
+    print(table(plan(experiment, options.gpus, read_assumptions(options.assume))))

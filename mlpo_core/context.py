@@ -1,0 +1,28 @@
+"""What the function of a stage gets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mlpo_core.experiment import Experiment
+from mlpo_core.store import Dataset, Store, Writer
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage's function gets.
+
+    Attributes:
+        experiment: Holds only the sections that the stage declares.
+        inputs: The stage's input versions, lazily readable; an input that does not apply is absent.
+        writer: Where it writes its parts and files.
+        store: The root, for stages that read more than their inputs.
+        partition: Name of the experiment's partition.
+        launcher: Where the work is done; says nothing about what comes of it.
+    """
+
+    experiment: Experiment
+    inputs: dict[str, Dataset]
+    writer: Writer
+    store: Store
+    partition: str
+    launcher: Literal["local", "torchrun", "ray"] = "local"

@@ -1,0 +1,162 @@
+"""Generates through any OpenAI-compatible endpoint: many requests at once, retried with back-off."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import httpx
+
+from mlpo_core.engines.clock import Clock
+from mlpo_core.engines.protocol import Sampling
+from mlpo_core.errors import BadInput, Transient
+from mlpo_core.experiment import EngineConfig
+from mlpo_core.prompts.chat import neutralise_unknown
+from mlpo_core.types import Generation, Request
+
+_ATTEMPTS = 6
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0
+_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+
+
+class OpenAIEngine:
+    """One model behind `engine.base_url` (up to and with `/v1`). The key is read from OPENAI_API_KEY and never shown.
+
+    Revision and code are the endpoint's own matter.
+
+    The endpoint applies its own chat template; its tokenizer is not at hand, so the control strings of the common
+    model families are broken instead of the model's own, and `count_tokens` is an estimate.
+
+    Raises:
+        BadInput: `engine.base_url` is missing, or the endpoint refuses key, model or request.
+        Transient: The endpoint was away, or over its rate limit, after all retries.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        model: str,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not config.base_url.startswith(("http://", "https://")):
+            raise BadInput(f"engine.base_url: {config.base_url!r} is not an address; expected e.g. http://host:8000/v1")
+        self.max_context: int | None = config.max_model_len
+        self.at_once = 2
+        self._clock = Clock()
+        self._model = model
+        self._url = config.base_url.rstrip("/") + "/chat/completions"
+        self._sleep = sleep
+        key = os.environ.get("OPENAI_API_KEY", "")
+        limits = httpx.Limits(max_connections=config.concurrency)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = httpx.Client(headers=headers, timeout=_TIMEOUT, limits=limits)
+        self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="openai")
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
+        """See `Engine.generate`. Seconds are those of the whole call, as the clock divides them, over its rows."""
+        started = time.monotonic()
+        waiting = [self._pool.submit(self._one, request, sampling) for request in requests]
+        try:
+            found = [future.result() for future in waiting]
+        finally:
+            for future in waiting:
+                future.cancel()
+        seconds = self._clock.charge(started) / max(1, len(found))
+        return [g._replace(amortised_s=seconds) for g in found]
+
+    def count_tokens(self, prompt: str) -> int:
+        """An estimate: a token for every three bytes, which is more than most English text takes."""
+        return len(prompt.encode()) // 3 + 1
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.shutdown(cancel_futures=True)
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _one(self, request: Request, sampling: Sampling) -> Generation:
+        body = {
+            "model": self._model,
+            "messages": [{"role": "user", "content": neutralise_unknown(request.prompt)}],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_new_tokens,
+            "seed": request.seed,
+        }
+        return _generation(self._post(body), self._url)
+
+    def _post(self, body: dict[str, Any]) -> httpx.Response:
+        wait, problem = _FIRST_WAIT_S, ""
+        for attempt in range(_ATTEMPTS):
+            asked = 0.0
+            try:
+                response = self._client.post(self._url, json=body)
+                if response.is_success:
+                    return response
+                problem = f"HTTP {response.status_code}: {_message(response)}"
+                if response.status_code not in (408, 409, 429) and response.status_code < 500:
+                    raise BadInput(f"{self._url}: {problem}. {_advice(response.status_code, self._model)}")
+                asked = _retry_after(response)
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__}: {error}"
+            if attempt + 1 < _ATTEMPTS:
+                # jittered, so that the requests of one rejected burst do not come back as one burst
+                self._sleep(min(_LONGEST_WAIT_S, max(asked, wait * random.uniform(0.5, 1.5))))
+                wait *= 2
+        raise Transient(f"{self._url}: gave up after {_ATTEMPTS} attempts; the last said {problem}")
+
+
+def _generation(response: httpx.Response, url: str) -> Generation:
+    try:
+        answer = response.json()
+        choice, usage = answer["choices"][0], answer["usage"]
+        details = usage.get("prompt_tokens_details") or {}
+        reason = choice["finish_reason"]
+        return Generation(
+            text=choice["message"]["content"] or "",
+            prompt_tokens=int(usage["prompt_tokens"]),
+            cached_prompt_tokens=int(details.get("cached_tokens") or 0),
+            completion_tokens=int(usage["completion_tokens"]),
+            finish_reason=reason if reason in ("stop", "length") else "error",
+            amortised_s=0.0,
+        )
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{url}: not an OpenAI chat completion ({type(error).__name__}: {error}): {_message(response)!r}. "
+            "Check engine.base_url."
+        ) from error
+
+
+def _message(response: httpx.Response) -> str:
+    """What the endpoint says, without the key should it repeat it."""
+    text = " ".join(response.text.split())[:300]
+    key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return text.replace(key, "***") if key else text
+
+
+def _retry_after(response: httpx.Response) -> float:
+    try:
+        return float(response.headers.get("Retry-After", "0"))
+    except ValueError:
+        return 0.0
+
+
+def _advice(status: int, model: str) -> str:
+    match status:
+        case 401 | 403:
+            return "Set OPENAI_API_KEY to a key that may use this endpoint."
+        case 404:
+            return f"Check engine.base_url, and that the endpoint serves the model {model!r}."
+        case _:
+            return "Check the prompt's length against the model's context, and max_new_tokens."

@@ -1,0 +1,36 @@
+"""An experiment: its settings, the file that holds them, and the points of its sweep. Knows nothing of stages."""
+
+from mlpo_core.experiment.benchmark import Benchmark, Inference
+from mlpo_core.experiment.claims import Claim, Claims
+from mlpo_core.experiment.config import Experiment, restrict
+from mlpo_core.experiment.engine import EngineConfig
+from mlpo_core.experiment.models import BaseModels
+from mlpo_core.experiment.proposals import Filter, Proposals
+from mlpo_core.experiment.reading import load, parse
+from mlpo_core.experiment.tasks import TaskSource
+from mlpo_core.experiment.team import RECORDED, Agent, Leader, Team
+from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
+
+__all__ = [
+    "MLPO",
+    "RECORDED",
+    "RL",
+    "SFT",
+    "Agent",
+    "BaseModels",
+    "Benchmark",
+    "Claim",
+    "Claims",
+    "EngineConfig",
+    "Experiment",
+    "Filter",
+    "GRPOBaseline",
+    "Inference",
+    "Leader",
+    "Proposals",
+    "TaskSource",
+    "Team",
+    "load",
+    "parse",
+    "restrict",
+]

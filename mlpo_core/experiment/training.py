@@ -1,0 +1,84 @@
+"""`sft`, `mlpo` and `grpo`: how leaders are trained.
+
+Learning rates, group size and batch sizes are not in the paper's public record: the defaults here are ours.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlpo_core.experiment.section import Count, Section, Share
+
+
+class SFT(Section):
+    """Backtracking traces from the base leader's own samples, and supervised fine-tuning on them."""
+
+    enabled: bool = True
+    samples: Count = 16
+    temperature: float = Field(default=0.8, ge=0)
+    tasks: Count | None = None
+    """Use at most this many hard tasks (None: all)."""
+    backtrack_share: Share = 1.0
+    """Share of eligible prompts (some samples right, some wrong) that become backtrack traces; the rest are clean."""
+    connector: Literal["template", "model"] = "template"
+    mask_wrong: bool = True
+    """No loss on the wrong attempt."""
+    solo_share: Share = 0.5
+    """Share of the traces whose prompt shows no team."""
+    replay_share: Share = 0.0
+    """Share of rows that replay the leader's own pre-training documents (miniature leaders only)."""
+    steps: Count = 150
+    batch_size: Count = 64
+    micro_batch_size: Count | None = None
+    learning_rate: float = Field(default=1e-5, gt=0)
+    warmup_share: Share = 0.05
+    save_steps: Count = 50
+    lora_rank: int = Field(default=0, ge=0)
+
+
+class RL(Section):
+    """GRPO as the paper describes it: Dr. GRPO corrections, no value network, KL off."""
+
+    steps: Count = 200
+    prompts_per_step: Count = 16
+    group_size: Annotated[int, Field(ge=2)] = 8
+    micro_batch_size: Count | None = None
+    """Rows per forward and backward; None is the whole batch."""
+    learning_rate: float = Field(default=1e-6, gt=0)
+    warmup_share: Share = 0.0
+    temperature: float = Field(default=1.0, gt=0)
+    format_weight: float = Field(default=0.1, ge=0)
+    """Weight of the format term of the reward; correctness has weight 1."""
+    solo_share: Share = 0.0
+    """Share of prompts without a team."""
+    beta: float = Field(default=0.0, ge=0)
+    num_iterations: Count = 1
+    rollouts: Literal["transformers", "vllm"] = "transformers"
+    save_steps: Count = 50
+    eval_steps: Count = 50
+    eval_prompts: int = Field(default=64, ge=0)
+    lora_rank: int = Field(default=0, ge=0)
+
+
+class MLPO(RL):
+    """Training of the leader with its team."""
+
+    variants: Count | None = None
+    """Proposal sets per task; None is `samples_per_agent`."""
+    rounds: Count = 1
+    """Above 1, beyond the paper: a team prompt shows the answers of a round drawn from so many. Those of later rounds
+    are the agents' revisions of what the current leader wrote, generated during training."""
+    refresh_steps: Count = 50
+    """With `rounds` above 1: the agents revise again, given what the leader now writes, every so many steps."""
+
+
+class GRPOBaseline(RL):
+    """GRPO without a team on the same SFT leader and the same filtered tasks.
+
+    A value that the experiment does not give is that of `mlpo`: the comparison is fair unless it says otherwise.
+    """
+
+    enabled: bool = True
+    match: Literal["steps", "tokens"] = "steps"
+    """Stop after MLPO's optimizer steps, or after as many tokens as MLPO put through the leader."""
+    solo_share: Share = 1.0

@@ -1,0 +1,1 @@
+"""Leader prompts with the team's answers: what the leader is trained on."""

@@ -1,0 +1,1 @@
+"""The agents' answers, and which tasks they show to be hard."""

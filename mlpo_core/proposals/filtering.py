@@ -1,0 +1,151 @@
+"""The easy-task filter: drop the tasks that the team already solves, and, if asked, those it never does.
+
+Paper: a task is dropped when at least 75 % of its 4K proposals are correct. The lower bound is ours.
+"""
+
+import math
+from io import BytesIO
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlpo_core.context import Context
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Filter
+from mlpo_core.store import Dataset
+from mlpo_core.store.ahead import in_order
+from mlpo_core.store.schemas import SCHEMAS
+from mlpo_core.store.streaming import sums
+
+_PART_ROWS = 1_000_000
+KEYS = ("task_id", "benchmark", "split")
+_REASONS: tuple[str, ...] = ("kept", "easy", "hopeless", "no_proposals")
+_COLOURS = {"kept": "#0072B2", "easy": "#E69F00", "hopeless": "#999999"}
+_BINS = 20
+
+
+def run(ctx: Context) -> dict[str, Any]:
+    """Judge every train and dev task; returns counts by benchmark and reason.
+
+    Raises:
+        BadInput: No training task is kept; names the settings to change.
+    """
+    settings = ctx.experiment.filter
+    judged = judge(totals(ctx.inputs["agent_proposals"]), settings)
+    counts = _counts(judged)
+    if not sum(by_reason["kept"] for by_reason in counts.values()):
+        raise BadInput(_nothing_left(counts, settings))
+    for part, start in enumerate(range(0, judged.num_rows, _PART_ROWS)):
+        ctx.writer.write(part, judged.slice(start, _PART_ROWS))
+    ctx.writer.put("plots/correct_rate.png", _histogram(judged, settings))
+    overall = {reason: sum(by_reason[reason] for by_reason in counts.values()) for reason in _REASONS}
+    return {
+        "headline": {"training tasks": sum(overall.values()), **overall},
+        "by_benchmark": counts,
+        "emptied_benchmarks": sorted(name for name, by_reason in counts.items() if not by_reason["kept"]),
+    }
+
+
+def totals(proposals: Dataset) -> pa.Table:
+    """Per task how many proposals are answers, and how many of them right: what `judge` takes. Streamed."""
+
+    def answers(part: str) -> list[pa.RecordBatch]:
+        return [_answers(batch) for batch in proposals.batches([*KEYS, "correct", "finish_reason"], parts={part})]
+
+    parts = in_order(answers, [part.name for part in proposals.manifest.parts], at_once=2)
+    return sums(chain.from_iterable(parts), KEYS, ("answered", "correct"))
+
+
+def judge(counted: pa.Table, settings: Filter) -> pa.Table:
+    """The verdict on every task.
+
+    Args:
+        counted: task_id, benchmark, split, answered (proposals that are answers), correct (of them right).
+        settings: Bounds on the correct rate.
+
+    Returns:
+        Rows of `hard_tasks`. A task without a single answer has rate 0 and reason `no_proposals`.
+    """
+    n = pc.cast(counted["answered"], pa.int32())
+    n_correct = pc.cast(counted["correct"], pa.int32())
+    none = pc.equal(n, 0)
+    rate = pc.divide(pc.cast(n_correct, pa.float64()), pc.cast(pc.if_else(none, 1, n), pa.float64()))
+    reason = pc.case_when(
+        pc.make_struct(
+            none,
+            pc.greater_equal(rate, math.inf if settings.max_correct_rate is None else settings.max_correct_rate),
+            pc.less(rate, settings.min_correct_rate),
+        ),
+        "no_proposals",
+        "easy",
+        "hopeless",
+        "kept",
+    )
+    columns = [
+        counted["task_id"],
+        counted["benchmark"],
+        counted["split"],
+        n,
+        n_correct,
+        rate,
+        pc.equal(reason, "kept"),
+        reason,
+    ]
+    return pa.table(columns, names=SCHEMAS["hard_tasks"].names).cast(SCHEMAS["hard_tasks"])
+
+
+def _answers(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Proposals that failed for lack of an engine say nothing about the task: they count neither way."""
+    answered = pc.not_equal(batch["finish_reason"], "error")
+    columns = [*(batch[key] for key in KEYS), answered, pc.and_(batch["correct"], answered)]
+    return pa.RecordBatch.from_arrays(columns, names=[*KEYS, "answered", "correct"])
+
+
+def _counts(judged: pa.Table) -> dict[str, dict[str, int]]:
+    """Training tasks by benchmark and reason."""
+    train = judged.filter(pc.equal(judged["split"], "train"))
+    counts = {name: dict.fromkeys(_REASONS, 0) for name in train["benchmark"].unique().to_pylist()}
+    for row in sums(train.to_batches(), ("benchmark", "reason"), ()).to_pylist():
+        counts[row["benchmark"]][row["reason"]] = row["n"]
+    return counts
+
+
+def _nothing_left(counts: dict[str, dict[str, int]], settings: Filter) -> str:
+    if not counts:
+        return "tasks: there is no training task with proposals. Set tasks.*.train above 0."
+    why = "; ".join(
+        f"{name}: " + ", ".join(f"{n} {reason}" for reason, n in by_reason.items() if n)
+        for name, by_reason in counts.items()
+    )
+    return (
+        f"filter: no training task is left ({why}). Raise filter.max_correct_rate ({settings.max_correct_rate}), lower "
+        f"filter.min_correct_rate ({settings.min_correct_rate}), or add tasks."
+    )
+
+
+def _histogram(judged: pa.Table, settings: Filter) -> bytes:
+    """Training tasks by correct rate, kept and dropped, with the bounds."""
+    from matplotlib.figure import Figure
+
+    train = judged.filter(pc.equal(judged["split"], "train"))
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    groups = [(r, train.filter(pc.equal(train["reason"], r))["correct_rate"].to_numpy()) for r in _COLOURS]
+    shown = [(reason, rates) for reason, rates in groups if len(rates)]
+    axes.hist(
+        [rates for _, rates in shown],
+        bins=_BINS,
+        range=(0, 1),
+        stacked=True,
+        color=[_COLOURS[reason] for reason, _ in shown],
+        label=[f"{reason} ({len(rates)})" for reason, rates in shown],
+    )
+    for bound in {settings.max_correct_rate or 0.0, settings.min_correct_rate} - {0.0}:
+        axes.axvline(bound, color="black", linewidth=1, linestyle="--")
+    axes.set(xlabel="share of a task's proposals that are correct", ylabel="training tasks", xlim=(0, 1))
+    axes.legend(frameon=False)
+    image = BytesIO()
+    figure.savefig(image, format="png", dpi=100)
+    return image.getvalue()

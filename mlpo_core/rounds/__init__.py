@@ -1,0 +1,1 @@
+"""T rounds of agents and leader, and how long they take."""

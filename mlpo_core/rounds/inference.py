@@ -1,0 +1,272 @@
+"""Runs the T-round loop for every method that generates: leader and agents take turns, round by round.
+
+In round 0 the agents' answers are the seed's proposals and the leader aggregates; in round t every agent revises its
+own answer given what the others wrote, and the leader aggregates again. Tasks are taken in chunks, so that memory does
+not grow with their number; within a chunk each model is started once a round, for all methods, seeds and tasks
+together. One model's generations in one round are one part: the unit of resume.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from mlpo_core.context import Context
+from mlpo_core.engines import Engine, Sampling, open_engine
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Experiment, Leader
+from mlpo_core.grading import Grader
+from mlpo_core.methods import Dialogue, selected
+from mlpo_core.methods.deferral_leader import deferred_to
+from mlpo_core.methods.evidence import samples_per_agent
+from mlpo_core.models.locate import leader_tokenizer, locate
+from mlpo_core.progress import track
+from mlpo_core.prompts.budget import PromptMaker, too_long
+from mlpo_core.proposals.sets import proposal_sets
+from mlpo_core.rounds.contamination import check_disjoint
+from mlpo_core.rounds.conversation import Conversations, Turn, seeds
+from mlpo_core.rounds.latency import time_first_answers, time_turns
+from mlpo_core.store.schemas import TRAINED
+from mlpo_core.store.streaming import sums
+from mlpo_core.tasks import read_tasks
+from mlpo_core.tasks.index import TaskIndex, shards
+from mlpo_core.types import Generation, Request, Task, stable_seed
+
+_CHUNK_ROWS = 16384
+"""Generations of one model in one round, roughly: what a kill can cost."""
+
+
+class Step(NamedTuple):
+    """One model's turns in one round of a chunk: one part.
+
+    Attributes:
+        round: 0-based.
+        agents: The agents behind the model; empty when the leader writes.
+        leader: Asset of the leader's checkpoint; empty when agents write.
+        last_agents: Whether this round's agents have all written after it.
+        sampling: How it is sampled.
+        votes: Whether the leader writes samples to vote on.
+        open: Starts its engine.
+    """
+
+    round: int
+    agents: tuple[str, ...]
+    leader: str
+    last_agents: bool
+    sampling: Sampling
+    votes: bool
+    open: Callable[[], AbstractContextManager[Engine]]
+
+
+def run(ctx: Context) -> dict[str, Any]:
+    """Write the generations of every round; returns the manifest's stats."""
+    leader = ctx.experiment.leader
+    if leader is None:
+        raise BadInput("leader: this experiment has none, so there are no rounds to run")
+    trained = {name: data for name, data in ctx.inputs.items() if name in TRAINED}
+    check_disjoint(trained, ctx.inputs["tasks"], ctx.store)
+    tasks = list(read_tasks(ctx.inputs["tasks"], {"test"}).values())
+    agents = [a.name for a in ctx.experiment.team.agents]
+    samples = samples_per_agent(ctx.inputs["benchmark_proposals"], [t.task_id for t in tasks], agents)
+    dialogues, not_run = _dialogues(ctx, samples)
+    steps = list(_steps(ctx, leader, dialogues))
+    written = sum(max(1, dialogue.votes) for dialogue in dialogues.values())
+    per_task = max(1, written * len(ctx.experiment.benchmark.seeds))
+    chunks = shards(tasks, max(1, _CHUNK_ROWS // per_task)) if dialogues else []
+    index = TaskIndex(ctx.inputs["benchmark_proposals"])
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
+    start = partial(_start, ctx, leader, dialogues, index, samples)
+    done = ctx.writer.done()
+    timed = chunks[0][: ctx.experiment.benchmark.latency_tasks] if chunks else []
+    pending = [i for i in range(len(chunks)) if any(i * len(steps) + s not in done for s in range(len(steps)))]
+    for i in pending:
+        _check_prompts(start(chunks[i]), steps, maker, leader)
+    with Grader() as grader:
+        for i in track(pending, "team_rounds", len(pending), "chunks"):
+            conversations = start(chunks[i])
+            for part, step in enumerate(track(steps, "rounds", len(steps), "steps"), i * len(steps)):
+                _take(ctx, part, step, conversations, maker, leader, grader, () if i else timed)
+    if timed:
+        time_first_answers(ctx, timed)
+    return {**_describe(ctx, range(len(chunks) * len(steps))), "not_run": not_run}
+
+
+def _dialogues(ctx: Context, samples: int) -> tuple[dict[str, Dialogue], dict[str, str]]:
+    """The dialogues of the selected methods, and why the others cannot be run."""
+    dialogues: dict[str, Dialogue] = {}
+    not_run: dict[str, str] = {}
+    for name, method in selected(ctx.experiment).items():
+        dialogue = method.dialogue
+        if dialogue is None:
+            continue
+        reason = method.unavailable(ctx.experiment, samples)
+        if reason is None and ctx.experiment.engine.kind == "recorded":
+            reason = "not recorded"
+        if reason is None and dialogue.leader and dialogue.leader not in ctx.inputs:
+            reason = f"{dialogue.leader} is not part of this experiment"
+        if reason:
+            not_run[name] = reason
+        else:
+            dialogues[name] = dialogue
+    return dialogues, not_run
+
+
+def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iterator[Step]:
+    """The steps of a chunk, in order. Only those in which somebody has a turn."""
+    experiment, base = ctx.experiment, ctx.inputs["base_models"]
+    models: dict[tuple[str, str | None, bool], list[str]] = {}
+    for agent in experiment.team.agents:
+        if any(agent.name in d.seats and (d.greedy or d.rounds(experiment) > 1) for d in dialogues.values()):
+            found = locate(base, agent.name)
+            models.setdefault((found.model, found.revision, agent.trust_remote_code), []).append(agent.name)
+    agent_sampling = Sampling(
+        experiment.inference.agent_temperature, experiment.proposals.top_p, experiment.proposals.max_new_tokens
+    )
+    leader_sampling = Sampling(experiment.inference.temperature, 1.0, leader.max_new_tokens)
+    vote_sampling = leader_sampling._replace(temperature=experiment.inference.vote_temperature)
+    for round_ in range(max((d.rounds(experiment) for d in dialogues.values()), default=0)):
+        going = [d for d in dialogues.values() if d.rounds(experiment) > round_]
+        talks = [d for d in going if d.greedy == (round_ == 0)]
+        speaking = {
+            model: tuple(n for n in names if any(n in d.seats for d in talks)) for model, names in models.items()
+        }
+        speaking = {model: names for model, names in speaking.items() if names}
+        sampling = agent_sampling if round_ else agent_sampling._replace(temperature=0.0)
+        for model, names in speaking.items():
+            path, revision, trust = model
+            opener = partial(open_engine, experiment.engine, path, revision=revision, trust_remote_code=trust)
+            yield Step(round_, names, "", model == list(speaking)[-1], sampling, False, opener)
+        for asset, votes in dict.fromkeys((d.leader, d.votes > 0) for d in going if d.leader):
+            sampling = vote_sampling if votes else leader_sampling
+            yield Step(round_, (), asset, False, sampling, votes, partial(_open_leader, ctx, leader, asset))
+
+
+def _open_leader(ctx: Context, leader: Leader, asset: str) -> Engine:
+    if asset == "base_models":
+        model, revision = locate(ctx.inputs["base_models"], "leader")
+    else:
+        model, revision = str(ctx.inputs[asset].local_folder("checkpoint")), None
+    return open_engine(ctx.experiment.engine, model, revision=revision, trust_remote_code=leader.trust_remote_code)
+
+
+def _start(
+    ctx: Context, leader: Leader, dialogues: dict[str, Dialogue], index: TaskIndex, samples: int, tasks: Sequence[Task]
+) -> Conversations:
+    """The conversations of a chunk before anybody has written."""
+    experiment = ctx.experiment
+    drawn = {
+        d.sample(s, i, samples) for d in dialogues.values() for s in seeds(experiment) for i in range(len(d.seats))
+    }
+    agents = [a.name for a in experiment.team.agents]
+    limit = max(drawn, default=-1) + 1
+    proposals = proposal_sets(index, agents, [t.task_id for t in tasks], limit)
+    return Conversations(experiment, leader, dialogues, tasks, proposals, samples)
+
+
+def _check_prompts(conversations: Conversations, steps: Sequence[Step], maker: PromptMaker, leader: Leader) -> None:
+    """Refuse leader prompts that are too long before anything is generated, as far as they are known: in round 0."""
+    for step in steps:
+        if step.leader and step.round == 0:
+            _check_lengths(list(conversations.leader_turns(0, step.leader, step.votes)), maker, leader)
+
+
+def _check_lengths(turns: Sequence[Turn], maker: PromptMaker, leader: Leader) -> None:
+    tokens = {prompt: maker.count_prompt(prompt) for prompt in dict.fromkeys(t.prompt for t in turns)}
+    for turn in turns:
+        if tokens[turn.prompt] > leader.max_context - leader.max_new_tokens:
+            raise too_long(turn.task, tokens[turn.prompt], leader)
+
+
+def _take(
+    ctx: Context,
+    part: int,
+    step: Step,
+    conversations: Conversations,
+    maker: PromptMaker,
+    leader: Leader,
+    grader: Grader,
+    timed: Sequence[Task],
+) -> None:
+    """Make a step's generations, or read them back, and let everybody hear them; time those on the tasks `timed`."""
+    if step.leader:
+        turns = list(conversations.leader_turns(step.round, step.leader, step.votes))
+    else:
+        turns = list(conversations.agent_turns(step.round, step.agents))
+    if part in ctx.writer.done():
+        rows = ctx.writer.part(part).to_pylist()
+    else:
+        if step.leader:
+            _check_lengths(turns, maker, leader)
+        requests = _requests(ctx.experiment, turns, step.sampling)
+        with step.open() as engine:
+            rows = _rows(turns, _generate(requests, step.sampling, engine), grader)
+            if timed:
+                time_turns(ctx, part, turns, requests, timed, step.sampling, engine)
+        ctx.writer.write(part, rows)
+    by_id = {row["generation_id"]: row for row in rows}
+    for turn in turns:
+        conversations.hear(turn, by_id[turn.id])
+    if step.last_agents:
+        conversations.end_agents_turn()
+
+
+def _requests(experiment: Experiment, turns: Sequence[Turn], sampling: Sampling) -> list[Request]:
+    return [
+        Request(t.prompt, 0 if sampling.temperature == 0 else stable_seed("turn", experiment.seed, t.id)) for t in turns
+    ]
+
+
+def _generate(requests: Sequence[Request], sampling: Sampling, engine: Engine) -> list[Generation]:
+    """One generation per request. Greedy ones that read the same are generated once: they would write the same."""
+    distinct = list(dict.fromkeys(requests))
+    made = dict(zip(distinct, engine.generate(distinct, sampling), strict=True))
+    return [made[request] for request in requests]
+
+
+def _rows(turns: Sequence[Turn], generations: Sequence[Generation], grader: Grader) -> list[dict[str, Any]]:
+    texts = [g.text.encode("utf-8", "replace").decode() for g in generations]  # half characters fit no file
+    graded = [deferred_to(text, t.answers) if t.answers else text for t, text in zip(turns, texts, strict=True)]
+    verdicts = grader.grade_many([(turn.task, text) for turn, text in zip(turns, graded, strict=True)])
+    return [
+        {
+            **generation._asdict(),
+            "generation_id": turn.id,
+            "method": turn.name,
+            "seed": turn.seed,
+            "task_id": turn.task.task_id,
+            "round": turn.round,
+            "role": turn.role,
+            "agent": turn.agent,
+            "input_ids": turn.input_ids,
+            "response": text,
+            "extracted": verdict.extracted,
+            "correct": verdict.correct,
+        }
+        for turn, generation, text, verdict in zip(turns, generations, texts, verdicts, strict=True)
+    ]
+
+
+def _describe(ctx: Context, parts: Sequence[int]) -> dict[str, Any]:
+    """Counts and speed, and how often each method's leader or agents were right in every round."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for part in parts:
+            yield from ctx.writer.part(part).to_batches()
+
+    totals = sums(batches(), ("method", "role", "round"), ("correct", "completion_tokens", "amortised_s")).to_pylist()
+    accuracy: dict[str, dict[str, float]] = {}
+    for row in totals:
+        accuracy.setdefault(f"{row['method']}, {row['role']}", {})[f"T={row['round'] + 1}"] = round(
+            row["correct"] / row["n"], 4
+        )
+    seconds = sum(row["amortised_s"] or 0.0 for row in totals)
+    tokens = sum(row["completion_tokens"] for row in totals)
+    headline = {
+        "generations": sum(row["n"] for row in totals),
+        "completion_tokens": tokens,
+        "completion_tokens_per_s": round(tokens / seconds, 1) if seconds else 0.0,
+        "rounds": ctx.experiment.inference.rounds,
+    }
+    return {"headline": headline, "accuracy_by_round": accuracy}

@@ -1,0 +1,1 @@
+"""Traces of backtracking from the leader's own samples."""

@@ -1,0 +1,126 @@
+"""What a version says about itself, and whether what is stored agrees with it.
+
+`inspect` costs the manifest and one listing: sizes, and the manifest against itself. Content is compared where it is
+read: Parquet pages carry checksums, other files their SHA-256.
+"""
+
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mlpo_core.store.digest import combine_digests
+from mlpo_core.store.files import Folder
+
+MANIFEST = "manifest.json"
+FINDINGS = "checks.json"
+"""What the checks of a version found, kept beside it."""
+
+
+class VersionRef(BaseModel):
+    """What stands for a version wherever a value is passed: small, and safe to store."""
+
+    model_config = ConfigDict(frozen=True)
+
+    asset: str
+    url: str
+    key: str
+    digest: str
+
+
+class PartInfo(BaseModel):
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+    digest: str
+
+
+class FileInfo(BaseModel):
+    bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What a version is and what it was made from. Its presence is what makes a version exist."""
+
+    asset: str
+    key: str
+    digest: str
+    rows: int
+    parts: list[PartInfo]
+    files: dict[str, FileInfo]
+    folders: dict[str, str] = {}
+    """Under which name each folder among the files is stored: of writers that race, each has its own."""
+    inputs: dict[str, str | None]
+    """Content digest by input asset."""
+    input_keys: dict[str, str | None]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    """Code version, engine and library versions that the key covers."""
+    stats: dict[str, Any]
+    created: str
+    seconds: float
+
+    def stored_name(self, name: str) -> str:
+        """Where a file or folder of this version is, relative to it."""
+        for folder, stored in self.folders.items():
+            if name == folder or name.startswith(f"{folder}/"):
+                return stored + name.removeprefix(folder)
+        return name
+
+
+class Origin(NamedTuple):
+    """What a key was computed from; recorded in the manifest."""
+
+    inputs: dict[str, str | None]
+    input_keys: dict[str, str | None]
+    config: dict[str, Any]
+    versions: dict[str, str]
+
+
+class Inspection(NamedTuple):
+    """What is stored under a version's name."""
+
+    manifest: Manifest | None
+    """None if there is no version, or none that can be used."""
+    damage: str | None
+    """Why there is a manifest that cannot be used."""
+
+
+def content_digest(parts: list[PartInfo], files: dict[str, FileInfo]) -> str:
+    """The digest of a version: its rows and its weights."""
+    weights = [info.sha256 for name, info in sorted(files.items()) if name.startswith("checkpoint")]
+    return combine_digests([part.digest for part in parts] + weights)
+
+
+def inspect(folder: Folder) -> Inspection:
+    """Read a version's manifest and hold it against itself and the sizes of what is stored."""
+    raw = folder.read(MANIFEST)
+    if raw is None:
+        return Inspection(None, None)
+    try:
+        manifest = Manifest.model_validate_json(raw)
+    except ValidationError:
+        return Inspection(None, f"{MANIFEST} cannot be read")
+    damage = _contradiction(manifest) or _missing(manifest, folder)
+    return Inspection(None if damage else manifest, damage)
+
+
+def _contradiction(manifest: Manifest) -> str | None:
+    if manifest.rows != sum(part.rows for part in manifest.parts):
+        return f"{MANIFEST} says {manifest.rows} rows, but its parts have {sum(p.rows for p in manifest.parts)}"
+    if manifest.digest != content_digest(manifest.parts, manifest.files):
+        return f"{MANIFEST} has a digest that its parts do not give"
+    return None
+
+
+def _missing(manifest: Manifest, folder: Folder) -> str | None:
+    stored = folder.stored()
+    declared = {part.name: part.bytes for part in manifest.parts}
+    declared |= {manifest.stored_name(name): info.bytes for name, info in manifest.files.items()}
+    for name, size in declared.items():
+        if name not in stored:
+            return f"{name} is missing"
+        if stored[name].bytes != size:
+            return f"{name} has {stored[name].bytes} bytes, but {MANIFEST} says {size}"
+    return None

@@ -1,0 +1,93 @@
+"""All versions under one root, and which of them an experiment uses.
+
+A version is `<root>/<asset>/<key>/` with `part-*.parquet`, perhaps other files, and `manifest.json`, written last:
+without a manifest it is not there.
+"""
+
+import os
+
+from pydantic import BaseModel
+
+from mlpo_core.progress import log
+from mlpo_core.store.files import Folder
+from mlpo_core.store.manifest import VersionRef, inspect
+from mlpo_core.store.quarantine import set_aside
+from mlpo_core.store.writer import Writer
+
+DEFAULT_ROOT = "./.mlpo"
+ACCEPTED = "accepted"
+"""Folder of the root: by asset and key, the older version that a person let stand for it."""
+
+
+class Acceptance(BaseModel):
+    """Why a version that other code made may stand for one that today's code would make."""
+
+    key: str
+    """Of the version that stands for it."""
+    why: str
+    made_by: str
+    """Version and fingerprint of the code then."""
+    code: str
+    """The same now."""
+    when: str
+
+
+class Store:
+    """All versions under one root URL."""
+
+    def __init__(self, root: str | None = None) -> None:
+        self.folder = Folder(root or os.environ.get("MLPO_ROOT") or DEFAULT_ROOT)
+
+    @property
+    def root(self) -> str:
+        """The root's URL."""
+        return self.folder.url
+
+    def find(self, asset: str, key: str) -> VersionRef | None:
+        """The version of this key, or the one that was accepted for it; None where there is none or a damaged one.
+
+        A small read and a listing.
+        """
+        if ref := self._made(asset, key):
+            return ref
+        raw = self.folder.join(ACCEPTED, asset).read(f"{key}.json")
+        if raw is None:
+            return None
+        accepted = Acceptance.model_validate_json(raw)
+        ref = self._made(asset, accepted.key)
+        if ref is None:
+            log(f"{asset}: version {accepted.key}, accepted for {key} ({accepted.why}), is gone: making it again")
+        return ref
+
+    def _made(self, asset: str, key: str) -> VersionRef | None:
+        folder = self.folder.join(asset, key)
+        manifest = inspect(folder).manifest
+        return VersionRef(asset=asset, url=folder.url, key=key, digest=manifest.digest) if manifest else None
+
+    def accept(self, asset: str, key: str, acceptance: Acceptance) -> None:
+        """Let a version that was made by other code stand for the one of this key."""
+        record = acceptance.model_dump_json(indent=1).encode()
+        self.folder.join(ACCEPTED, asset).replace(f"{key}.json", record)
+
+    def set_damaged_aside(self, asset: str, key: str) -> None:
+        """Free a key whose version `find` does not give because it is damaged."""
+        folder = self.folder.join(asset, key)
+        if damage := inspect(folder).damage:
+            set_aside(folder, damage)
+
+    def writer(self, asset: str, key: str) -> Writer:
+        """Start or resume writing a version."""
+        return Writer(self.folder.join(asset, key), asset, key)
+
+    def point(self, partition: str, ref: VersionRef) -> None:
+        """Record that an experiment uses a version; `prune` keeps what is pointed to."""
+        self.folder.join("experiments", partition).replace(f"{ref.asset}.json", ref.model_dump_json(indent=1).encode())
+
+    def unpoint(self, partition: str, asset: str) -> None:
+        """Record that an asset is not part of an experiment."""
+        self.folder.join("experiments", partition).remove(f"{asset}.json")
+
+    def pointed(self, partition: str, asset: str) -> VersionRef | None:
+        """The version that an experiment last used."""
+        raw = self.folder.join("experiments", partition).read(f"{asset}.json")
+        return VersionRef.model_validate_json(raw) if raw else None

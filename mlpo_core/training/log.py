@@ -1,0 +1,104 @@
+"""The training log of a checkpoint: one row per step and metric, a plot, and lines for whoever watches.
+
+Everything goes through the trainer's own log, which its checkpoints carry, so a resumed run has a whole log.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from mlpo_core.progress import log
+from mlpo_core.store.schemas import TRAINING_LOG
+
+_INTERVAL_S = 5.0
+_NOT_METRICS = frozenset({"step", "epoch"})
+_TOTALS = frozenset({"train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss"})
+
+
+class Progress(TrainerCallback):
+    """Adds wall seconds and processes of every step to the log, and says now and then how far training is."""
+
+    def __init__(self, label: str, shown: Sequence[str]) -> None:
+        self._label = label
+        self._shown = shown
+        self._began = time.monotonic()
+        self._said = -math.inf
+
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """The clock of a step starts once its rows are loaded; generation is part of the step."""
+        self._began = time.monotonic()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Called with what the trainer just appended to its history."""
+        if logs is None or "loss" not in logs:
+            return
+        now = time.monotonic()
+        state.log_history[-1]["seconds"] = now - self._began
+        state.log_history[-1]["processes"] = args.world_size
+        if state.is_world_process_zero and (now - self._said >= _INTERVAL_S or state.global_step == state.max_steps):
+            self._said = now
+            values = [f"{n} {logs[n]:.4g}" for n in self._shown if isinstance(logs.get(n), int | float)]
+            values.append(f"{now - self._began:.2f} s/step")
+            log(f"{self._label}: step {state.global_step}/{state.max_steps}, {', '.join(values)}")
+
+
+def as_table(history: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """The trainer's history in the schema `TRAINING_LOG`, without metrics that have no finite value."""
+    rows = [
+        {"step": entry["step"], "metric": name, "value": float(value)}
+        for entry in history
+        for name, value in sorted(entry.items())  # a resumed entry comes sorted from its checkpoint
+        if name not in _NOT_METRICS and name not in _TOTALS and isinstance(value, int | float) and math.isfinite(value)
+    ]
+    return pa.Table.from_pylist(rows, schema=TRAINING_LOG)
+
+
+def last(table: pa.Table, metric: str, over: int = 1) -> float | None:
+    """The mean of a metric's last `over` values, or None where it was never logged."""
+    values = [v for m, v in zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True) if m == metric]
+    return sum(values[-over:]) / len(values[-over:]) if values else None
+
+
+def total(table: pa.Table, metric: str) -> float:
+    """The sum of a metric over all steps."""
+    pairs = zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True)
+    return sum(v for m, v in pairs if m == metric)
+
+
+def plot(table: pa.Table, panels: Mapping[str, Sequence[str]]) -> bytes:
+    """A PNG with one panel per title, each with the curves of its metrics over steps."""
+    from matplotlib.figure import Figure
+
+    series: dict[str, list[tuple[int, float]]] = {}
+    for row in table.to_pylist():
+        series.setdefault(row["metric"], []).append((row["step"], row["value"]))
+    width = 3.2 * len(panels)
+    figure = Figure(figsize=(width, 2.6), dpi=90)
+    margins = {"left": 0.5 / width, "right": 1 - 0.1 / width, "bottom": 0.17, "top": 0.9, "wspace": 0.22}
+    axes = figure.subplots(1, len(panels), squeeze=False, gridspec_kw=margins)[0]
+    for axis, (title, metrics) in zip(axes, panels.items(), strict=True):
+        for metric in metrics:
+            if points := series.get(metric):
+                axis.plot(
+                    *zip(*points, strict=True), label=metric, linewidth=1, marker="." if len(points) < 20 else None
+                )
+        axis.set_title(title, fontsize=9)
+        axis.set_xlabel("optimizer step", fontsize=8)
+        axis.tick_params(labelsize=7)
+        if len(metrics) > 1 and axis.has_data():
+            axis.legend(fontsize=6)
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,106 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from mlpo_core.chain.plan import plan, table
+from mlpo_core.chain.throughput import read_assumptions
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import load
+
+PAPER = Path("experiments/paper.yaml")
+
+
+def test_the_paper_is_planned_without_a_model_library() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from mlpo_core.cli import main; code = main(['plan', 'experiments/paper.yaml']); "
+        "heavy = {'torch', 'vllm', 'transformers', 'trl'} & set(sys.modules); sys.exit(code or bool(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "mlpo_leader" in done.stdout and "GPU-hours" in done.stdout
+
+
+def test_proposals_count_samples_times_agents() -> None:
+    costs = {c.stage: c for c in plan(load(PAPER)).costs}
+    doubled = {c.stage: c for c in plan(load(PAPER, ("proposals.samples_per_agent=8",))).costs}
+    assert doubled["agent_proposals"].rows == 2 * costs["agent_proposals"].rows
+    assert doubled["agent_proposals"].completion_tokens == 2 * costs["agent_proposals"].completion_tokens
+
+
+def test_update_flops_are_six_per_parameter_and_token() -> None:
+    cost = {c.stage: c for c in plan(load(PAPER)).costs}["sft_leader"]
+    assumed = read_assumptions(None)
+    tokens = cost.prompt_tokens + cost.completion_tokens
+    expected = 6 * 7e9 * tokens / (assumed.peak_tflops * 1e12 * assumed.training_utilisation) / 3600
+    assert cost.gpu_hours == pytest.approx(expected)
+
+
+def test_a_deferral_leader_is_planned_where_it_is_trained() -> None:
+    chosen = ("benchmark.methods=[deferral_leader]",)
+    costs = {c.stage: c for c in plan(load(PAPER, chosen)).costs}
+    settings = load(PAPER).sft
+    assert costs["deferral_leader"].rows == settings.steps * settings.batch_size
+    assert costs["deferral_leader"].prompt_tokens > costs["sft_leader"].prompt_tokens  # every prompt shows the team
+    assert "deferral_leader" not in {c.stage for c in plan(load(PAPER, ("benchmark.methods=[single]",))).costs}
+
+
+def test_a_prompt_that_cannot_fit_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"leader\.max_context"):
+        plan(load(PAPER, ("leader.max_context=2048",)))
+
+
+def test_a_model_without_a_size_is_named() -> None:
+    with pytest.raises(BadInput, match="org/model"):
+        plan(load(PAPER, ("team.agents.0.model=org/model",)))
+
+
+def test_a_million_tasks_cost_no_more_to_plan(tmp_path: Path) -> None:
+    file = tmp_path / "million.yaml"
+    file.write_text(
+        "name: million\ntasks: [{benchmark: procedural, train: 1000000, dev: 0, test: 1000}]\n"
+        "team: {agents: [{name: a, model: x-1B}, {name: b, model: y-1B}, {name: c, model: z-1B}]}\n"
+        "leader: {model: x-1B}\n"
+    )
+    started = time.perf_counter()
+    costs = {c.stage: c for c in plan(load(file)).costs}
+    assert time.perf_counter() - started < 1
+    assert costs["agent_proposals"].rows == 12_000_000
+
+
+def test_assumptions_can_be_overridden_and_are_checked(tmp_path: Path) -> None:
+    file = tmp_path / "slow.yaml"
+    file.write_text("peak_tflops: 494.5\n")
+    experiment = load(PAPER)
+    assert plan(experiment, 1, read_assumptions(file)).gpu_hours == pytest.approx(2 * plan(experiment).gpu_hours)
+    file.write_text("peek_tflops: 1\n")
+    with pytest.raises(BadInput, match="peek_tflops"):
+        read_assumptions(file)
+    file.write_text("peak_tflops: 0\n")
+    with pytest.raises(BadInput, match=r"peak_tflops.*greater than 0"):
+        read_assumptions(file)
+
+
+def test_a_known_rate_stands_instead_of_flops(tmp_path: Path) -> None:
+    file = tmp_path / "measured.yaml"
+    file.write_text("throughput: {Qwen/Qwen2.5-7B: {written: 1000, trained: 500, source: ours}}\n")
+    experiment = load(PAPER)
+    result = plan(experiment, 1, read_assumptions(file))
+    costs = {c.stage: c for c in result.costs}
+    assert costs["sft_dataset"].gpu_hours == pytest.approx(costs["sft_dataset"].completion_tokens / 1000 / 3600)
+    tokens = costs["sft_leader"].prompt_tokens + costs["sft_leader"].completion_tokens
+    assert costs["sft_leader"].gpu_hours == pytest.approx(tokens / 500 / 3600)
+    assert "Qwen/Qwen2.5-7B-Instruct: ours" in table(result)
+
+
+def test_what_was_measured_here_is_known() -> None:
+    result = plan(load(Path("experiments/tiny.yaml")))
+    assert set(result.rates) == {"pretrain:llama", "pretrain:qwen2", "pretrain:gemma2", "pretrain:qwen3"}
+
+
+def test_the_table_divides_wall_time_over_gpus() -> None:
+    result = plan(load(PAPER), gpus=8)
+    assert f"{result.gpu_hours / 8:.1f} h" in table(result)

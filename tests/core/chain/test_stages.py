@@ -1,0 +1,81 @@
+"""Changing one setting changes exactly the keys of the stages that depend on it."""
+
+from pathlib import Path
+
+import pytest
+
+from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.experiment import Experiment, load
+from mlpo_core.store import VersionRef
+from mlpo_core.store.schemas import SCHEMAS, sources
+
+PAPER = Path("experiments/paper.yaml")
+CHAIN = list(STAGES)
+
+
+def keys(*overrides: str) -> dict[str, str]:
+    """Keys along the chain, where every stage's digest is its key: content changes exactly when the key does."""
+    experiment = load(PAPER, overrides)
+    refs: dict[str, VersionRef | None] = {}
+    for asset, stage in STAGES.items():
+        if stage.skipped(experiment):
+            refs[asset] = None
+            continue
+        name = key(asset, origin(stage, experiment, refs))
+        refs[asset] = VersionRef(asset=asset, url="", key=name, digest=name)
+    return {asset: ref.key if ref else "skipped" for asset, ref in refs.items()}
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlpo_core.chain.stages.source_fingerprint", lambda _: {})
+    for stage in STAGES.values():
+        monkeypatch.setitem(stage.__dict__, "external", lambda _: {})
+
+
+LEADERS = {"sft_dataset", "sft_leader", "mlpo_dataset", "mlpo_leader", "grpo_leader"}
+EVALUATED = {"team_rounds", "benchmark_predictions", "benchmark_report"}
+
+
+@pytest.mark.parametrize(
+    ("override", "changed"),
+    [
+        ("filter.max_correct_rate=0.5", {"hard_tasks"} | LEADERS | EVALUATED),
+        ("mlpo.learning_rate=2.0e-6", {"mlpo_dataset", "mlpo_leader", "grpo_leader"} | EVALUATED),
+        ("grpo.steps=7", {"grpo_leader"} | EVALUATED),
+        ("sft.steps=7", {"sft_dataset", "sft_leader", "mlpo_leader", "grpo_leader"} | EVALUATED),
+        ("inference.rounds=2", EVALUATED),
+        ("benchmark.methods=[single]", EVALUATED),
+        ("benchmark.votes=[3,5]", {"benchmark_predictions", "benchmark_report"}),
+        ("benchmark.claims=[[mlpo_leader/team,any_correct]]", {"benchmark_predictions", "benchmark_report"}),
+        ("launcher=ray", set()),
+        ("seed=2", set(CHAIN) - {"deferral_leader"}),
+    ],
+)
+def test_one_knob_changes_exactly_what_depends_on_it(override: str, changed: set[str]) -> None:
+    before, after = keys(), keys(override)
+    assert {a for a in CHAIN if before[a] != after[a]} == changed
+
+
+def test_keys_are_the_same_in_every_call() -> None:
+    assert keys() == keys()
+
+
+def test_inputs_come_before_what_reads_them() -> None:
+    for index, (_, stage) in enumerate(STAGES.items()):
+        assert set(stage.inputs) <= set(CHAIN[:index])
+
+
+def test_sections_exist() -> None:
+    for stage in STAGES.values():
+        assert set(stage.sections) <= set(Experiment.model_fields)
+
+
+def test_every_column_says_where_it_comes_from() -> None:
+    """A source names an existing column of a stage that the asset's own stage can reach."""
+    for asset, schema in SCHEMAS.items():
+        for field in schema:
+            for source in sources(field):
+                upstream, _, column = source.partition(".")
+                assert column in SCHEMAS[upstream].names, f"{asset}.{field.name} <- {source}"
+                assert CHAIN.index(upstream) < CHAIN.index(asset), f"{asset}.{field.name} <- {source}"

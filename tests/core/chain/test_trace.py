@@ -1,0 +1,142 @@
+from pathlib import Path
+
+import pytest
+
+from mlpo_core.chain.trace import LINKS, ancestors, cells, datasets, descendants, text
+from mlpo_core.chain.trace_page import NAME, put_examples
+from mlpo_core.cli import main
+from mlpo_core.context import Context
+from mlpo_core.errors import BadInput
+from mlpo_core.store import Origin, Store
+from mlpo_core.store.schemas import SCHEMAS
+from tests import mini_chain
+
+HOSTILE = "</pre><script src=http://evil/x.js></script><img src=x onerror=alert(1)> & </details>"
+EMPTY = {"string": "", "int32": 0, "int64": 0, "double": 0.0, "bool": False}
+
+
+def put(store: Store, asset: str, rows: list[dict[str, object]]) -> None:
+    full = [{f.name: EMPTY.get(str(f.type), []) for f in SCHEMAS[asset]} | row for row in rows]
+    writer = store.writer(asset, "k")
+    writer.write(0, full)
+    writer.commit(Origin(inputs={}, input_keys={}, config={}, versions={}), {})
+    ref = store.find(asset, "k")
+    assert ref is not None
+    store.point("tiny", ref)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(str(tmp_path))
+    put(store, "tasks", [{"task_id": "t1"}, {"task_id": "t2"}])
+    put(store, "agent_proposals", [{"proposal_id": f"p{i}", "task_id": "t1"} for i in range(3)])
+    put(store, "sft_dataset", [{"trace_id": "s1", "task_id": "t1", "proposal_ids": ["p0", "p2"]}])
+    put(
+        store, "benchmark_proposals", [{"proposal_id": f"b{i}", "task_id": "t2", "response": HOSTILE} for i in range(2)]
+    )
+    rounds = [
+        {"generation_id": "g0", "task_id": "t2", "input_ids": ["b0", "b1"]},
+        {"generation_id": "g1", "task_id": "t2", "input_ids": ["g0"], "round": 1},
+    ]
+    put(store, "team_rounds", rounds)
+    prediction = {
+        "prediction_id": "q1",
+        "task_id": "t2",
+        "source_ids": ["g1"],
+        "method": "mlpo_leader/team",
+        "rounds": 2,
+        "seed": 1,
+        "benchmark": "bbh",
+    }
+    put(store, "benchmark_predictions", [prediction])
+    return store
+
+
+def ids(rows) -> set[str]:
+    return {row.id for row in rows}
+
+
+def test_a_prediction_leads_back_through_every_round_to_its_task(store: Store) -> None:
+    assert ids(ancestors(datasets(store, "tiny"), "q1")) == {"q1", "g1", "g0", "b0", "b1", "t2"}
+
+
+def test_a_trace_leads_back_to_the_proposals_that_it_shows(store: Store) -> None:
+    assert ids(ancestors(datasets(store, "tiny"), "s1")) == {"s1", "p0", "p2", "t1"}
+
+
+def test_a_task_leads_to_its_proposals_and_traces(store: Store) -> None:
+    assert ids(descendants(datasets(store, "tiny"), "t1")) == {"p0", "p1", "p2", "s1"}
+
+
+def test_a_proposal_leads_down_through_every_round_to_the_report(store: Store) -> None:
+    made = descendants(datasets(store, "tiny"), "b0")
+    assert [row.id for row in made] == ["g0", "g1", "q1"]
+    assert cells(made) == ["accuracy of mlpo_leader/team (T=2, seed 1) on bbh"]
+
+
+def test_a_prediction_counts_in_a_named_report_cell(store: Store) -> None:
+    chain = datasets(store, "tiny")
+    assert cells(ancestors(chain, "q1")) == ["accuracy of mlpo_leader/team (T=2, seed 1) on bbh"]
+    assert "accuracy of mlpo_leader/team" in text(chain, "q1")
+
+
+def test_an_unknown_id_is_refused(store: Store) -> None:
+    with pytest.raises(BadInput, match="nowhere"):
+        text(datasets(store, "tiny"), "nowhere")
+
+
+def test_an_experiment_without_data_is_refused(store: Store) -> None:
+    with pytest.raises(BadInput, match="absent"):
+        datasets(store, "absent")
+
+
+def test_links_name_columns_that_exist() -> None:
+    for asset, link in LINKS.items():
+        assert {link.id, *link.parents} <= set(SCHEMAS[asset].names)
+
+
+def test_a_page_has_the_rows_behind_an_id_with_their_text_and_where_it_counts(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "trace.html"
+    assert main(["trace", "q1", "--root", store.root, "--html", str(file)]) == 0
+    page = file.read_text()
+    for row in ("q1", "g1", "g0", "b0", "b1", "t2"):
+        assert f"<code>{row}</code>" in page
+    assert "<li>accuracy of mlpo_leader/team (T=2, seed 1) on bbh</li>" in page
+
+
+def test_a_page_shows_what_models_wrote_as_text_and_needs_no_network(store: Store, tmp_path: Path) -> None:
+    assert main(["trace", "b0", "--root", store.root, "--html", str(tmp_path / "trace.html")]) == 0
+    page = (tmp_path / "trace.html").read_text()
+    assert "&lt;script src=http://evil/x.js&gt;" in page
+    assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
+    assert not any(tag in page for tag in ("<script", "<img", "<link", 'http-equiv="refresh"'))
+    assert page.count("</details>") == page.count("<details")
+
+
+@pytest.mark.parametrize("asset", ["benchmark_predictions", "benchmark_report"])
+def test_what_is_made_carries_the_trace_of_a_few_of_its_rows(store: Store, asset: str) -> None:
+    chain = datasets(store, "tiny")
+    writer = store.writer(asset, "new")
+    if asset == "benchmark_predictions":
+        writer.write(0, chain[asset].table())
+    inputs = {name: dataset for name, dataset in chain.items() if name != asset}
+    put_examples(Context(mini_chain.experiment(), inputs, writer, store, "tiny"))
+    page = (writer.get(NAME) or b"").decode()
+    assert all(f"<code>{row}</code>" in page for row in ("q1", "g1", "g0", "b0", "b1", "t2"))
+    assert "accuracy of mlpo_leader/team (T=2, seed 1) on bbh" in page
+
+
+def test_a_verdict_of_the_filter_comes_from_every_proposal_on_its_task(store: Store) -> None:
+    writer = store.writer("hard_tasks", "new")
+    verdict = {f.name: EMPTY[str(f.type)] for f in SCHEMAS["hard_tasks"]} | {"task_id": "t1", "reason": "kept"}
+    writer.write(0, [verdict])
+    put_examples(Context(mini_chain.experiment(), dict(datasets(store, "tiny")), writer, store, "tiny"))
+    page = (writer.get(NAME) or b"").decode()
+    assert "Came from 4 rows" in page
+    assert all(f"<code>{row}</code>" in page for row in ("p0", "p1", "p2", "t1"))
+
+
+def test_a_checkpoint_has_no_trace_of_rows(store: Store) -> None:
+    writer = store.writer("sft_leader", "new")
+    put_examples(Context(mini_chain.experiment(), dict(datasets(store, "tiny")), writer, store, "tiny"))
+    assert writer.get(NAME) is None

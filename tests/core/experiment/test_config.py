@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Experiment, load, parse, restrict
+
+MINIMAL = {
+    "name": "small",
+    "tasks": [{"benchmark": "bbh"}],
+    "team": {"agents": [{"name": "a", "model": "org/model-1B"}]},
+}
+
+
+def bad(**changes: object) -> str:
+    with pytest.raises(BadInput) as error:
+        parse({**MINIMAL, **changes}, "small.yaml")
+    return str(error.value)
+
+
+def test_defaults_are_the_papers_where_it_gives_them() -> None:
+    experiment = parse(MINIMAL, "small.yaml")
+    assert experiment.filter.max_correct_rate == 0.75
+    assert experiment.proposals.samples_per_agent == 4
+    assert experiment.inference.rounds == 5
+    assert experiment.k == 1
+
+
+def test_an_unknown_key_is_named_with_its_section() -> None:
+    message = bad(filter={"max_corect_rate": 0.5})
+    assert "small.yaml" in message and "filter.max_corect_rate" in message and "unknown key" in message
+
+
+def test_a_wrong_type_is_named_with_its_value() -> None:
+    message = bad(mlpo={"steps": "many"})
+    assert "mlpo.steps" in message and "'many'" in message
+
+
+def test_every_mistake_is_listed_at_once() -> None:
+    message = bad(mlpo={"steps": 0, "group_size": 1}, seed="x")
+    assert all(field in message for field in ("mlpo.steps", "mlpo.group_size", "seed"))
+
+
+def test_agents_need_distinct_names() -> None:
+    agents = [{"name": "a", "model": "x"}, {"name": "a", "model": "y"}]
+    assert "unique" in bad(team={"agents": agents})
+
+
+def test_an_absent_file_and_broken_yaml_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"absent\.yaml"):
+        load(tmp_path / "absent.yaml")
+    (tmp_path / "broken.yaml").write_text("tasks: [")
+    with pytest.raises(BadInput, match=r"broken\.yaml"):
+        load(tmp_path / "broken.yaml")
+    (tmp_path / "list.yaml").write_text("- 1")
+    with pytest.raises(BadInput, match="mapping"):
+        load(tmp_path / "list.yaml")
+
+
+def test_overrides_set_nested_values(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(yaml.safe_dump(MINIMAL))
+    experiment = load(file, ("filter.max_correct_rate=0.5", "team.agents.0.name=b", "benchmark.votes=[3, 12]"))
+    assert experiment.filter.max_correct_rate == 0.5
+    assert experiment.team.agents[0].name == "b"
+    assert experiment.benchmark.votes == (3, 12)
+    with pytest.raises(BadInput, match="SECTION"):
+        load(file, ("filter",))
+
+
+def test_a_restricted_view_refuses_other_sections() -> None:
+    view = restrict(parse(MINIMAL, "small.yaml"), ("filter",))
+    assert view.filter.max_correct_rate == 0.75
+    with pytest.raises(AttributeError):
+        _ = view.mlpo
+
+
+def test_a_resolved_experiment_reads_back_equal() -> None:
+    experiment = parse(MINIMAL, "small.yaml")
+    assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
+
+
+@pytest.mark.parametrize("file", sorted(Path("experiments").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_experiment_is_valid_and_named_after_its_file(file: Path) -> None:
+    assert load(file).name == file.stem
+
+
+def test_an_address_with_a_password_is_refused_without_repeating_it() -> None:
+    message = bad(engine={"kind": "openai", "base_url": "https://me:hunter2@host/v1"})
+    assert "engine.base_url" in message and "OPENAI_API_KEY" in message and "hunter2" not in message

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+from mlpo_core.cli import main
+from mlpo_core.store import Origin, Store, VersionRef
+from mlpo_core.store.catalog import prunable, prune, versions
+
+TASK = {
+    "task_id": "t",
+    "benchmark": "bbh",
+    "subject": "navigate",
+    "split": "train",
+    "question": "?",
+    "choices": [],
+    "answer": "Yes",
+    "answer_kind": "exact",
+}
+HARD = {
+    "task_id": "t",
+    "benchmark": "bbh",
+    "split": "train",
+    "n": 1,
+    "n_correct": 0,
+    "correct_rate": 0.0,
+    "kept": True,
+    "reason": "kept",
+}
+
+
+def put(store: Store, asset: str, key: str, row: dict[str, object], **input_keys: str) -> VersionRef:
+    writer = store.writer(asset, key)
+    writer.write(0, [row])
+    writer.commit(Origin(inputs={}, input_keys=dict(input_keys), config={}, versions={}), {})
+    ref = store.find(asset, key)
+    assert ref is not None
+    return ref
+
+
+def test_a_version_is_used_by_experiments_that_reach_it_through_inputs(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    put(store, "tasks", "t1", TASK)
+    put(store, "tasks", "t2", TASK)
+    store.point("tiny", put(store, "hard_tasks", "h1", HARD, tasks="t1"))
+    used = {(e.asset, e.key): e.used_by for e in versions(store)}
+    assert used == {("tasks", "t1"): ("tiny",), ("tasks", "t2"): (), ("hard_tasks", "h1"): ("tiny",)}
+
+
+def test_prune_deletes_only_what_nothing_reaches_and_only_when_told(tmp_path: Path, capsys) -> None:
+    store = Store(str(tmp_path))
+    store.point("tiny", put(store, "tasks", "t1", TASK))
+    put(store, "tasks", "t2", TASK)
+    assert main(["prune", "--root", str(tmp_path)]) == 0
+    assert "would delete tasks t2" in capsys.readouterr().out
+    assert store.find("tasks", "t2") is not None
+    assert main(["prune", "--root", str(tmp_path), "--yes"]) == 0
+    assert store.find("tasks", "t2") is None and store.find("tasks", "t1") is not None
+
+
+def test_unfinished_versions_are_listed_and_never_pruned(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.writer("tasks", "half").write(0, [TASK])
+    entries = versions(store)
+    assert [(e.key, e.finished) for e in entries] == [("half", False)]
+    assert entries[0].bytes > 0 and prunable(entries) == []
+
+
+def test_a_pruned_version_is_gone_whole(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    put(store, "tasks", "t2", TASK)
+    prune(store, prunable(versions(store)))
+    assert not (tmp_path / "tasks" / "t2").exists()
