@@ -93,7 +93,7 @@ def _describe() -> dict[str, object]:
             "kinds": sorted(node.kinds),
             "owners": sorted(node.owners),
             "description": node.description,
-            "code_version": node.code_version,
+            "code_version": str(node.code_version).partition("-")[0],
             "partitions": getattr(node.partitions_def, "name", None),
             "pools": sorted(node.pools or ()),
             "checks": {c.name: {"blocking": c.blocking} for c in checks_of(key.to_user_string())},

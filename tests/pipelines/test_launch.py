@@ -74,7 +74,7 @@ def test_children_that_outlive_the_phase_are_ended(workshop: Workshop, monkeypat
 
 FAMILY = """
 import json, os, pathlib, signal, subprocess, sys, time
-from mlpo_core.lifeline import hold
+from mlpo_core.chain.lifeline import hold
 
 hold()
 stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"

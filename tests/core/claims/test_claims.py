@@ -9,6 +9,7 @@ from scipy import stats
 
 from mlpo_core.benchmark.paired import paired_bootstrap
 from mlpo_core.benchmark.statistics import holm
+from mlpo_core.chain.experiments import checked
 from mlpo_core.claims import tables
 from mlpo_core.claims.answers import Answers
 from mlpo_core.claims.evaluate import accuracies, evaluate, together
@@ -178,4 +179,4 @@ def test_claims_about_points_that_there_are_not_are_refused(changes: dict[str, o
 
 def test_a_claim_about_a_method_that_there_is_not_is_refused() -> None:
     with pytest.raises(BadInput, match=r"claims\.tests: 'majority' is no method of this experiment"):
-        claiming(claim("a", "majority"))
+        checked(claiming(claim("a", "majority")), "lab.yaml")

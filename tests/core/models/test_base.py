@@ -11,7 +11,6 @@ from mlpo_core.chain.run import run
 from mlpo_core.chain.spec import Spec
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, parse
-from mlpo_core.models import base as base_models
 from mlpo_core.models import references as model_references
 from mlpo_core.models.locate import Located, locate
 from mlpo_core.store import Dataset, Store
@@ -183,7 +182,6 @@ def test_fingerprints_need_no_model_library() -> None:
     code = "import sys, mlpo_core.models.references; sys.exit(any(m in sys.modules for m in ('torch', 'transformers')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     assert model_references.fingerprint(experiment(["pretrain:llama", "a/b"], None)) == {}
-    assert base_models.Located("a", None).revision is None
 
 
 @pytest.mark.slow

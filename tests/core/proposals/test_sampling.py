@@ -87,7 +87,7 @@ def test_the_prefix_caches_hit_rate_is_reported(monkeypatch, tmp_path):
                 g._replace(prompt_tokens=100, cached_prompt_tokens=0 if i % 4 == 0 else 80) for i, g in enumerate(made)
             ]
 
-    monkeypatch.setattr(proposals, "log", said.append)
+    monkeypatch.setattr(workload, "log", said.append)
     ctx = prepare(monkeypatch, tmp_path, lambda *_, **__: Caching(lambda _: ""), proposals={**SMALL, "shard_size": 28})
     proposals.run_training(ctx)
     assert said == ["agent_proposals: 60% of 2,800 prompt tokens came from the prefix cache"] * 3

@@ -168,7 +168,7 @@ def test_two_processes_racing_for_one_version_make_one(root: str, tmp_path: Path
 
 KILLED_UPLOAD = """
 import os, signal, sys
-from mlpo_core.files import Folder
+from mlpo_core.store.files import Folder
 folder = Folder(sys.argv[1])
 for key in sys.argv[3:]:
     begun = folder._fs.call_s3("create_multipart_upload", Bucket=sys.argv[2], Key=key)

@@ -56,7 +56,7 @@ def test_the_leader_reads_what_the_agents_revised_given_its_own_words(team_input
 
 def test_agents_revise_their_own_answer_given_what_the_current_leader_wrote(team_inputs, lenient_grading, monkeypatch):
     asked = []
-    original = later_rounds.prompts.revision_prompt
+    original = later_rounds.revision_prompt
 
     def revising(task: Task, agent, own, led):
         asked.append((task.task_id, agent.name, own, led))
