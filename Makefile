@@ -4,6 +4,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
 TORCH := torch==2.13.0
+PORT := 3000
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help demo claims test test-fast lint services ui screenshots gpu-check bench bench-long faults simulate requirements
@@ -15,10 +16,11 @@ help:
 demo: $(VENV)/.installed-demo
 	$(PYTHON) -m pipelines.demo
 
-## make ui           the Dagster UI on http://127.0.0.1:3000, storage in .dagster/
+## make ui           the Dagster UI on http://127.0.0.1:3000 (PORT=… another), storage in .dagster/
 ui: $(VENV)/.installed-demo
+	$(PYTHON) scripts/check_port.py $(PORT)
 	$(PYTHON) -m pipelines.register
-	$(VENV)/bin/dagster dev --host 127.0.0.1 --port 3000
+	$(VENV)/bin/dagster dev --host 127.0.0.1 --port $(PORT)
 
 ## make claims       make the experiment `tiny-claims` point by point, and test its claims (some hours; resumable)
 claims: $(VENV)/.installed-demo
@@ -73,6 +75,7 @@ requirements: $(VENV)/.installed-uv
 	UV=$(VENV)/bin/uv PYTHON=$(PYTHON) sh scripts/compile_requirements.sh
 
 $(VENV)/.installed-uv:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python3 is %d.%d: this needs Python 3.11 or newer" % sys.version_info[:2])'
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet uv==0.13.9
 	touch $@

@@ -10,6 +10,7 @@ from mlpo_core.errors import BadInput, Transient
 from mlpo_core.progress import report_failure, session
 
 COMMANDS: Mapping[str, str] = {
+    "init": "write a commented experiment to begin with",
     "run": "make the whole chain of an experiment, or one asset of it",
     "report": "an experiment's report, or several experiments side by side",
     "points": "make the chain of every point of an experiment's sweep",

@@ -1,14 +1,17 @@
 """Experiments held against the chain: their methods exist, and each asset is theirs, another's, or does not apply."""
 
+import re
 from pathlib import Path
 
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, files, load
 from mlpo_core.methods import check_methods
+from mlpo_core.types import stable_id
 
 _TRAINING = ("sft", "mlpo")
 """Groups of stages that `trained_by` takes from another experiment."""
+_LONGEST_NAME = 120
 
 
 def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -22,11 +25,22 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
 
 
 def read(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
-    """The experiment that a name or a YAML file means. Raises as `find`."""
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        return find(name, overrides)
-    return checked(load(path, overrides), name)
+    """The experiment that a name or a YAML file means.
+
+    With overrides it is filed under a name of its own, so that what the experiment itself uses stays pointed at.
+    Raises as `find`.
+    """
+    is_file = Path(name).suffix in (".yaml", ".yml")
+    experiment = checked(load(name, overrides), name) if is_file else find(name, overrides)
+    return experiment.model_copy(update={"name": _name_of(experiment.name, overrides)}) if overrides else experiment
+
+
+def _name_of(name: str, overrides: tuple[str, ...]) -> str:
+    """`NAME--section.key=value`, as a sweep names its points; a hash of the settings where that is no short name."""
+    told = "--".join((name, *sorted(setting.replace(" ", "") for setting in overrides)))
+    if len(told) <= _LONGEST_NAME and re.fullmatch(r"[\w.,=+\[\]-]+", told, re.ASCII):
+        return told
+    return f"{name}--set={stable_id(*sorted(overrides), length=8)}"
 
 
 def checked(experiment: Experiment, where: str) -> Experiment:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pyarrow as pa
 
-from mlpo_core.chain.experiments import find
+from mlpo_core.chain.experiments import read
 from mlpo_core.chain.points import make_chain
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Store
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         BadInput: There is no CUDA device, or no vLLM.
     """
     _need_cuda()
-    for asset, outcome in make_chain(find(EXPERIMENT, OVERRIDES), Store(), "mlpo_leader"):
+    for asset, outcome in make_chain(read(EXPERIMENT, OVERRIDES), Store(), "mlpo_leader"):
         if asset == "mlpo_leader" and outcome.ref:
             print(table(Dataset(outcome.ref).table()))
 

@@ -7,6 +7,7 @@ axis: `stem--agents=correlated--seed=1`.
 
 import itertools
 import os
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 def folder() -> Path:
-    """Where experiment files are: `$MLPO_EXPERIMENTS`, or `experiments` in the working directory."""
-    return Path(os.environ.get("MLPO_EXPERIMENTS") or "experiments")
+    """Where experiment files are: `$MLPO_EXPERIMENTS`, `experiments` in the working directory, or those installed."""
+    if given := os.environ.get("MLPO_EXPERIMENTS"):
+        return Path(given)
+    here, installed = Path("experiments"), Path(sysconfig.get_path("data")) / "share" / "mlpo" / "experiments"
+    return installed if installed.is_dir() and not here.is_dir() else here
 
 
 def files() -> list[Path]:

@@ -33,6 +33,8 @@ _CARD = "pretraining.json"
 """Written last into a model's folder: with it the model is complete."""
 _ALONE = 0.45
 """First share of the steps that shows questions alone."""
+_TOLD_EVERY = 200
+"""Steps between two lines about a model: several are trained side by side."""
 _GROUPS = 3
 """Pieces of similar length that a batch is computed in: less padding."""
 
@@ -120,8 +122,7 @@ def _one_thread() -> None:
 
 
 def _train(job: _Job) -> tuple[str, float, float]:
-
-    started = time.process_time()
+    started, began = time.process_time(), time.monotonic()
     torch.manual_seed(job.seed)
     tokenizer = character_tokenizer()
     model = build(job.recipe, tokenizer)
@@ -157,8 +158,13 @@ def _train(job: _Job) -> tuple[str, float, float]:
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
         losses.append(total / tokens)
-        if job.role == "leader" and (step + 1) % 100 == 0:
-            log(f"pre-training: step {step + 1} of {job.steps}, loss {sum(losses[-100:]) / len(losses[-100:]):.3f}")
+        if (step + 1) % _TOLD_EVERY == 0:
+            recent = losses[-_TOLD_EVERY:]
+            left = (time.monotonic() - began) / (step + 1) * (job.steps - step - 1)
+            log(
+                f"base_models: {job.name}: step {step + 1} of {job.steps}, loss {sum(recent) / len(recent):.3f}, "
+                f"{left:.0f} s left"
+            )
     model.save_pretrained(job.folder)
     tokenizer.save_pretrained(job.folder)
     seconds = time.process_time() - started
