@@ -7,6 +7,7 @@ import warnings
 
 import dagster as dg
 
+from mlpo_core.benchmark.report.headline import headline_text
 from mlpo_core.chain.experiments import find
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Store
@@ -52,8 +53,6 @@ def main() -> int:
 
 
 def _print_report(report: Dataset) -> None:
-    from mlpo_core.benchmark.report.headline import headline_text
-
     print(headline_text(report.manifest))
     pages = [file for file in report.manifest.files if file.endswith(".html")]
     for page in pages:
