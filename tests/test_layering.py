@@ -1,4 +1,4 @@
-"""What the contracts on imports (`.importlinter`) cannot see: what is loaded when a module is imported, and how fast."""
+"""What the contracts on imports (`.importlinter`) cannot see: what is loaded by an import, and how fast."""
 
 import ast
 import subprocess
