@@ -167,6 +167,8 @@ class SFT(Section):
     warmup_share: Share = 0.05
     save_steps: Count = 50
     lora_rank: int = Field(default=0, ge=0)
+    gradient_checkpointing: bool | None = None
+    """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
 
 
 class RL(Section):
@@ -191,6 +193,8 @@ class RL(Section):
     eval_steps: Count = 50
     eval_prompts: int = Field(default=64, ge=0)
     lora_rank: int = Field(default=0, ge=0)
+    gradient_checkpointing: bool | None = None
+    """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
 
 
 class MLPO(RL):

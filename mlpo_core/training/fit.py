@@ -33,6 +33,8 @@ class Schedule(NamedTuple):
     """Linear decay to zero after the warm-up, else constant."""
     save_steps: int
     seed: int
+    gradient_checkpointing: bool | None
+    """None is on where there is a CUDA device."""
 
 
 def process_count() -> int:
@@ -54,6 +56,7 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
             "step: choose a divisor"
         )
     cuda = torch.cuda.is_available()
+    checkpointing = schedule.gradient_checkpointing
     return {
         "output_dir": str(output),
         "max_steps": schedule.steps,
@@ -66,7 +69,7 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
         "seed": schedule.seed,
         "use_cpu": not cuda,
         "bf16": cuda,
-        "gradient_checkpointing": False,
+        "gradient_checkpointing": cuda if checkpointing is None else checkpointing,
         "dataloader_pin_memory": cuda,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,

@@ -129,6 +129,7 @@ def train(
         # completions are reused for `iterations` steps and not kept in checkpoints, which so stand between reuses
         save_steps=-(-settings.save_steps // iterations) * iterations,
         seed=seed,
+        gradient_checkpointing=settings.gradient_checkpointing,
     )
     output = scratch / "trainer"
     with Reward(settings.format_weight, "math" in survey.kinds) as reward:

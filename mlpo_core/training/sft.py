@@ -100,6 +100,7 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
         decay=True,
         save_steps=settings.save_steps,
         seed=seed,
+        gradient_checkpointing=settings.gradient_checkpointing,
     )
     output = scratch / "trainer"
     disable_dropout_in_model(model)
