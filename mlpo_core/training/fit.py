@@ -16,7 +16,7 @@ from mlpo_core.progress import log
 from mlpo_core.run import Context
 from mlpo_core.training import resume, training_log
 from mlpo_core.training.guard import StopOnBadGradient
-from mlpo_core.training.leader import CHECKPOINT, save
+from mlpo_core.training.leader import ADAPTER, CHECKPOINT, save, save_adapter
 
 
 class Schedule(NamedTuple):
@@ -122,6 +122,8 @@ def fit(
     weights = trainer.accelerator.get_state_dict(trainer.model)  # by all processes: FSDP gathers what they hold
     if trainer.accelerator.is_main_process:
         model = trainer.accelerator.unwrap_model(trainer.model)
+        if adapter := save_adapter(model, output.parent / "adapter", weights):
+            ctx.writer.put_folder(ADAPTER, adapter)
         ctx.writer.put_folder(CHECKPOINT, save(model, trainer.processing_class, output.parent / "final", weights))
         ctx.writer.write(0, table)
     trainer.accelerator.wait_for_everyone()

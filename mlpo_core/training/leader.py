@@ -17,6 +17,8 @@ from mlpo_core.threads import fit_threads
 
 CHECKPOINT = "checkpoint"
 """Folder of a leader's version that holds its safetensors and tokenizer."""
+ADAPTER = "adapter"
+"""Folder of a leader's version that holds its adapter alone, where one was trained: the checkpoint has it merged in."""
 
 
 class LoadedLeader(NamedTuple):
@@ -111,6 +113,18 @@ def save(model: Any, tokenizer: Any, folder: Path, weights: dict[str, torch.Tens
         model, weights = model.merge_and_unload(), None
     model.save_pretrained(folder, safe_serialization=True, state_dict=weights)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_adapter(model: Any, folder: Path, weights: dict[str, torch.Tensor] | None = None) -> Path | None:
+    """Write an adapter as PEFT reads it, before `save` merges it; None where the model has none. Arguments as there."""
+    if not hasattr(model, "merge_and_unload"):
+        return None
+    for config in model.peft_config.values():
+        if config.base_model_name_or_path and Path(config.base_model_name_or_path).exists():
+            config.base_model_name_or_path = None  # where a model lay on this machine says nothing elsewhere
+    model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
     return folder
 
 

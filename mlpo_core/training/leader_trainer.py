@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
+from peft import PeftModel
 from torch import Tensor
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.utils import split_tensor_dict
@@ -16,6 +17,7 @@ from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.training import prefix_shared, skipping
+from mlpo_core.training.adapters import protect_base
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample
 from mlpo_core.training.trl_grpo import GRPOTrainer
@@ -39,6 +41,8 @@ class LeaderTrainer(GRPOTrainer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        if isinstance(self.model, PeftModel):
+            protect_base(self.model)
         whole = self.args.per_device_train_batch_size % self.group_size == 0
         self._unit = self.group_size if whole else 1
         self._may_skip = (

@@ -107,6 +107,34 @@ def test_lora_is_merged_into_the_checkpoint(inputs):
     assert changed == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 
+def test_the_adapter_is_kept_beside_the_merged_weights(inputs, tmp_path):
+    from peft import PeftModel
+
+    from mlpo_core.store import Dataset
+
+    digests = []
+    for root in ("one", "two"):  # nothing in it depends on where it was made
+        ctx = inputs.under(str(tmp_path / root)).context("sft_leader", small.experiment(sft={"lora_rank": 4}))
+        sft.run(ctx)
+        digests.append(commit(ctx).digest)
+        ref = ctx.store.find("sft_leader", ctx.writer.key)
+        assert ref
+        made = Dataset(ref)
+        start = leaders.load_start(ctx, 0).model
+        merged = PeftModel.from_pretrained(start, str(made.local_folder(leaders.ADAPTER))).merge_and_unload()
+        limit = leaders.leader_section(ctx)
+        kept = leaders.load(str(made.local_folder(leaders.CHECKPOINT)), None, limit, 0).model.state_dict()
+        for name, weight in merged.state_dict().items():
+            torch.testing.assert_close(weight, kept[name], rtol=0, atol=1e-6)
+    assert digests[0] == digests[1]
+
+
+def test_without_lora_no_adapter_is_kept(inputs):
+    ctx = inputs.context("sft_leader", small.experiment(sft={"steps": 1}))
+    sft.run(ctx)
+    assert not (ctx.writer.scratch() / "adapter").exists()
+
+
 def test_a_trace_longer_than_the_context_is_an_error_before_training(inputs):
     ctx = inputs.context("sft_leader", small.experiment(leader={"max_context": 20}))
     with pytest.raises(BadInput, match=r"trace0: .* tokens, but the leader's context is 20"):
