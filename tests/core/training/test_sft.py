@@ -95,6 +95,24 @@ def test_a_masked_attempt_is_not_learnt(inputs, tmp_path):
     assert sum(wrong_attempt) / len(wrong_attempt) < -2.0
 
 
+def test_accuracy_and_entropy_do_not_depend_on_how_a_batch_is_cut(inputs, tmp_path):
+    from mlpo_core.store import Dataset
+
+    found = []
+    for micro in (8, 2):
+        ctx = inputs.under(str(tmp_path / str(micro))).context(
+            "sft_leader", small.experiment(sft={"steps": 2, "batch_size": 8, "micro_batch_size": micro})
+        )
+        sft.run(ctx)
+        commit(ctx)
+        ref = ctx.store.find("sft_leader", ctx.writer.key)
+        assert ref
+        rows = [r for r in Dataset(ref).rows() if r["metric"] in ("entropy", "mean_token_accuracy")]
+        found.append({(r["metric"], r["step"]): r["value"] for r in rows})
+    assert len(found[0]) == 4
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
 def test_lora_is_merged_into_the_checkpoint(inputs):
     ctx = inputs.context("sft_leader", small.experiment(sft={"lora_rank": 4}))
     sft.run(ctx)
