@@ -189,6 +189,8 @@ class RL(Section):
     beta: float = Field(default=0.0, ge=0)
     num_iterations: Count = 1
     rollouts: Literal["transformers", "vllm"] = "transformers"
+    rollout_batch_tokens: Count = 65536
+    """Rows × (prompt + new tokens) that the leader decodes at once with transformers, for rollouts and dev figures."""
     save_steps: Count = 50
     eval_steps: Count = 50
     eval_prompts: int = Field(default=64, ge=0)

@@ -11,6 +11,7 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PrinterCallback, ProgressCallback
 
+from mlpo_core.engines.precision import trains_in_bfloat16
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.run import Context
@@ -55,7 +56,7 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
             f"micro_batch_size {micro} × {processes} processes does not divide the {schedule.rows_per_step} rows of a "
             "step: choose a divisor"
         )
-    cuda = torch.cuda.is_available()
+    cuda, bfloat16 = torch.cuda.is_available(), trains_in_bfloat16("training")
     checkpointing = schedule.gradient_checkpointing
     return {
         "output_dir": str(output),
@@ -68,7 +69,7 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
         "optim": "adamw_torch",
         "seed": schedule.seed,
         "use_cpu": not cuda,
-        "bf16": cuda,
+        "bf16": bfloat16,
         "gradient_checkpointing": cuda if checkpointing is None else checkpointing,
         "dataloader_pin_memory": cuda,
         "logging_steps": 1,

@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 from mlpo_core import chat
 from mlpo_core.base_models import locate
 from mlpo_core.config import Leader
+from mlpo_core.engines.precision import trains_in_bfloat16
 from mlpo_core.errors import BadInput
 from mlpo_core.run import Context
 from mlpo_core.threads import fit_threads
@@ -49,10 +50,10 @@ def load(model: str, revision: str | None, leader: Leader, lora_rank: int) -> Lo
     """Load a checkpoint for training.
 
     Full fine-tuning keeps float32 weights (bfloat16 arithmetic on a GPU is autocast over them: steps of 1e-6 would
-    vanish in bfloat16 weights). Under LoRA the frozen weights are bfloat16 on a GPU.
+    vanish in bfloat16 weights). Under LoRA the frozen weights are bfloat16 on a GPU that has it.
     """
     transformers_logging.disable_progress_bar()
-    frozen_half = lora_rank > 0 and torch.cuda.is_available()
+    frozen_half = lora_rank > 0 and trains_in_bfloat16("frozen weights")
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": leader.trust_remote_code}
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", **options)
     config = AutoConfig.from_pretrained(model, **options)

@@ -3,6 +3,7 @@
 Also guarded prompts, exact zeros where rewards are equal, and errors that name rows.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -35,10 +36,12 @@ class LeaderTrainer(GRPOTrainer):
     Attributes:
         row_ids: Prompt ids by the dataset's `row` column, for errors.
         prompt_limit: Tokens that a prompt may take; a longer one is an error, since TRL has no cap and cuts nothing.
+        rollout_tokens: Most tokens of completions that are decoded together.
     """
 
     row_ids: Sequence[str]
     prompt_limit: int
+    rollout_tokens: int = sys.maxsize
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -86,7 +89,8 @@ class LeaderTrainer(GRPOTrainer):
         seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)
         sampling = Sampling(self.temperature, self.top_p, cast(int, self.max_completion_length))
         policy = self.accelerator.unwrap_model(self.model_wrapped)
-        return sample(policy, prompt_ids, sampling, cast(list[int], self.eos_token_ids), seed), None
+        ends = cast(list[int], self.eos_token_ids)
+        return sample(policy, prompt_ids, sampling, ends, seed, self.rollout_tokens), None
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
