@@ -32,6 +32,7 @@ def test_gradient_checkpointing_is_on_where_there_is_a_gpu_unless_the_experiment
     monkeypatch, cuda, asked, on
 ):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     assert fit.arguments(schedule(gradient_checkpointing=asked), Path("out"))["gradient_checkpointing"] is on
 
 
