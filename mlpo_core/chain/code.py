@@ -19,8 +19,11 @@ CARRIERS = frozenset(f"{PACKAGE}.{name}" for name in ("chain", "context", "error
 """Carry rows, and say how far they are, but make none: a change here that would give other rows raises
 `Stage.code_version` by hand."""
 
-STARTED = {f"{PACKAGE}.grading.pool": (f"{PACKAGE}.grading.maths_worker",)}
-"""Modules that a module starts as programs of their own, without importing them."""
+STARTED = {
+    f"{PACKAGE}.engines.vllm": (f"{PACKAGE}.engines.vllm_drawing", f"{PACKAGE}.engines.vllm_device_drawing"),
+    f"{PACKAGE}.grading.pool": (f"{PACKAGE}.grading.maths_worker",),
+}
+"""Modules that a module has other processes run, without importing them."""
 
 SETTINGS = f"{PACKAGE}.experiment"
 """Left out too: what its code makes of a file, the settings themselves, is in the key by value."""

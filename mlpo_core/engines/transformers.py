@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 from mlpo_core.engines import attention
 from mlpo_core.engines.batching import check_lengths, plan
 from mlpo_core.engines.decoding import decode
+from mlpo_core.engines.precision import half_for
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.engines.threads import fit_threads
 from mlpo_core.errors import BadInput
@@ -24,7 +25,7 @@ class TransformersEngine:
 
     The batch plan depends on the requests and `engine.batch_tokens` alone, so on one machine the same call returns the
     same text. `dtype: auto` is float32 on CPU, so that another processor gives the same digest; on CUDA it is bfloat16
-    where the device has it, else float16.
+    where the device has it, else float16, which also stands in for a bfloat16 that was asked for and is not there.
     """
 
     def __init__(
@@ -99,11 +100,10 @@ class TransformersEngine:
 
 
 def _dtype(config: EngineConfig, device: str) -> torch.dtype:
-    if config.dtype != "auto":
-        return getattr(torch, config.dtype)
+    asked: torch.dtype | None = None if config.dtype == "auto" else getattr(torch, config.dtype)
     if device == "cpu":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return asked or torch.float32
+    return half_for(asked, "engine.dtype")
 
 
 def _stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:

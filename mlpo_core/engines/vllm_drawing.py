@@ -3,6 +3,8 @@
 vLLM fills noise for every token of the vocabulary, request by request, when requests have seeds (and on a CPU once more
 for all). Here one number a row decides, for all rows at once; vLLM then picks the token that is left, greedily. What a
 discarded step drew (a prefill in pieces, a preempted request) is drawn again alike.
+
+This is the processor of vLLM's first model runner, which a CPU gets; `vllm_device_drawing` has that of the second.
 """
 
 from collections.abc import Sequence
@@ -15,9 +17,7 @@ from vllm.v1.sample.logits_processor import LogitsProcessor
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates
 
 from mlpo_core.engines.drawing import pick, uniforms
-from mlpo_core.engines.protocol import Sampling
-
-_KEY = "mlpo"
+from mlpo_core.engines.vllm_requests import drawn
 
 
 class _Row(NamedTuple):
@@ -25,14 +25,6 @@ class _Row(NamedTuple):
     written: Sequence[int]
     temperature: float
     top_p: float
-
-
-def parameters(sampling: Sampling, seed: int) -> dict[str, Any]:
-    """The keywords of `SamplingParams` with which a request is sampled by an engine that has `Drawing`."""
-    if sampling.temperature == 0:
-        return {"temperature": 0.0}
-    drawn = {"seed": seed, "temperature": sampling.temperature, "top_p": sampling.top_p}
-    return {"temperature": 0.0, "extra_args": {_KEY: drawn}}
 
 
 class Drawing(LogitsProcessor):
@@ -56,22 +48,20 @@ class Drawing(LogitsProcessor):
             return logits
         places = sorted(self._rows)
         rows = [self._rows[place] for place in places]
-        drawn = pick(
+        tokens = pick(
             logits if len(places) == len(logits) else logits[places],
-            self._column([row.temperature for row in rows]),
-            self._column([row.top_p for row in rows]),
+            self._column([row.temperature for row in rows], logits.dtype),
+            self._column([row.top_p for row in rows], torch.float64),
             torch.stack([row.stream[len(row.written)] for row in rows]).to(self._device),
         )
-        logits[torch.tensor(places, device=self._device), drawn] = torch.inf
+        logits[torch.tensor(places, device=self._device), tokens] = torch.inf
         return logits
 
-    def _column(self, values: list[float]) -> float | Tensor:
-        return values[0] if len(set(values)) == 1 else torch.tensor(values, device=self._device)[:, None]
+    def _column(self, values: list[float], dtype: torch.dtype) -> float | Tensor:
+        return values[0] if len(set(values)) == 1 else torch.tensor(values, dtype=dtype, device=self._device)[:, None]
 
 
 def _row(params: SamplingParams, prompt: Any, written: list[int]) -> _Row | None:
-    drawn = (params.extra_args or {}).get(_KEY)
-    if drawn is None:
+    if (asked := drawn(params)) is None:
         return None
-    stream = uniforms([drawn["seed"]], params.max_tokens or 1)[0]
-    return _Row(stream, written, drawn["temperature"], drawn["top_p"])
+    return _Row(uniforms([asked.seed], asked.length)[0], written, asked.temperature, asked.top_p)

@@ -34,6 +34,8 @@ class SFT(Section):
     warmup_share: Share = 0.05
     save_steps: Count = 50
     lora_rank: int = Field(default=0, ge=0)
+    gradient_checkpointing: bool | None = None
+    """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
 
 
 class RL(Section):
@@ -54,10 +56,14 @@ class RL(Section):
     beta: float = Field(default=0.0, ge=0)
     num_iterations: Count = 1
     rollouts: Literal["transformers", "vllm"] = "transformers"
+    rollout_batch_tokens: Count = 65536
+    """Rows × (prompt + new tokens) that the leader decodes at once with transformers, for rollouts and dev figures."""
     save_steps: Count = 50
     eval_steps: Count = 50
     eval_prompts: int = Field(default=64, ge=0)
     lora_rank: int = Field(default=0, ge=0)
+    gradient_checkpointing: bool | None = None
+    """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
 
 
 class MLPO(RL):

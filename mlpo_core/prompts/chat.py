@@ -8,6 +8,7 @@ that are added tokens with `special=False` (`<think>`, `<answer>`) are words of 
 
 import re
 import unicodedata
+from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -16,8 +17,8 @@ from mlpo_core.errors import BadInput
 
 _ZERO_WIDTH = "\u200b"
 _REPLACEMENT = "\ufffd"
-_DATE = "26 Jul 2024"
-"""Llama templates print today's date unless given one: a prompt must not depend on the day."""
+_DATE = date(2024, 7, 26)
+"""What a template is told when it asks for today: a prompt, and with it a version, must not depend on the day."""
 _COMMON = (
     r"<\|[^|<>\s]{1,40}\|>|<｜[^｜<>\s]{1,40}｜>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>"
     r"|\[/?(?:INST|SYSTEM_PROMPT)\]|<</?SYS>>"
@@ -73,7 +74,11 @@ def render(tokenizer: Any, prompt: str) -> str:
         return f"{_start(tokenizer)}{content}\n"
     try:
         return tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True, date_string=_DATE
+            [{"role": "user", "content": content}],
+            tokenize=False,
+            add_generation_prompt=True,
+            date_string=_DATE.strftime("%d %b %Y"),  # as Llama's templates take it
+            strftime_now=_DATE.strftime,  # what others call for themselves
         )
     except Exception as error:  # the template is the model's own program: whatever it raises is about the model
         raise BadInput(f"{tokenizer.name_or_path}: its chat template refuses a single user turn: {error}") from error

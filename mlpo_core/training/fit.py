@@ -12,12 +12,13 @@ from accelerate.utils import gather_object
 from transformers import PrinterCallback, ProgressCallback
 
 from mlpo_core.context import Context
+from mlpo_core.engines.precision import trains_in_bfloat16
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.training import log as training_log
 from mlpo_core.training import resume
 from mlpo_core.training.guard import StopOnBadGradient
-from mlpo_core.training.leader import CHECKPOINT, save
+from mlpo_core.training.leader import ADAPTER, CHECKPOINT, save, save_adapter
 
 
 class Schedule(NamedTuple):
@@ -34,6 +35,8 @@ class Schedule(NamedTuple):
     """Linear decay to zero after the warm-up, else constant."""
     save_steps: int
     seed: int
+    gradient_checkpointing: bool | None
+    """None is on where there is a CUDA device."""
 
 
 def process_count() -> int:
@@ -54,7 +57,8 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
             f"micro_batch_size {micro} × {processes} processes does not divide the {schedule.rows_per_step} rows of a "
             "step: choose a divisor"
         )
-    cuda = torch.cuda.is_available()
+    cuda, bfloat16 = torch.cuda.is_available(), trains_in_bfloat16("training")
+    checkpointing = schedule.gradient_checkpointing
     return {
         "output_dir": str(output),
         "max_steps": schedule.steps,
@@ -66,8 +70,8 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
         "optim": "adamw_torch",
         "seed": schedule.seed,
         "use_cpu": not cuda,
-        "bf16": cuda,
-        "gradient_checkpointing": False,
+        "bf16": bfloat16,
+        "gradient_checkpointing": cuda if checkpointing is None else checkpointing,
         "dataloader_pin_memory": cuda,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
@@ -120,6 +124,8 @@ def fit(
     weights = trainer.accelerator.get_state_dict(trainer.model)  # by all processes: FSDP gathers what they hold
     if trainer.accelerator.is_main_process:
         model = trainer.accelerator.unwrap_model(trainer.model)
+        if adapter := save_adapter(model, output.parent / "adapter", weights):
+            ctx.writer.put_folder(ADAPTER, adapter)
         ctx.writer.put_folder(CHECKPOINT, save(model, trainer.processing_class, output.parent / "final", weights))
         ctx.writer.write(0, table)
     trainer.accelerator.wait_for_everyone()

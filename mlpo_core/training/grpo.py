@@ -129,6 +129,7 @@ def train(
         # completions are reused for `iterations` steps and not kept in checkpoints, which so stand between reuses
         save_steps=-(-settings.save_steps // iterations) * iterations,
         seed=seed,
+        gradient_checkpointing=settings.gradient_checkpointing,
     )
     output = scratch / "trainer"
     with Reward(settings.format_weight, "math" in survey.kinds) as reward:
@@ -142,6 +143,7 @@ def train(
         )
         trainer.row_ids = survey.ids
         trainer.prompt_limit = limit - section.max_new_tokens
+        trainer.rollout_tokens = settings.rollout_batch_tokens
         if trainer.use_vllm:
             metrics = trainer._metrics["train"]  # pyright: ignore[reportPrivateUsage]
             observe(trainer.vllm_generation.llm, lambda share: metrics["prefix_cache_hit_rate"].append(share))
@@ -150,7 +152,7 @@ def train(
             trainer.later = later(trainer.prompt_limit, tokenizer, rows, indices_of_step, generating)
             trainer.leading = Sampling(ctx.experiment.inference.temperature, 1.0, section.max_new_tokens)
         if shown := _dev_rows(dev, settings.eval_prompts):
-            trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings.eval_steps))
+            trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings))
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
         table = fit(trainer, ctx, output, ("correct", "zero_variance_share", "completions/mean_length"), rows_of_step)

@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from mlpo_core.context import Context
+from mlpo_core.engines.precision import trains_in_bfloat16
 from mlpo_core.engines.threads import fit_threads
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Leader
@@ -17,6 +18,8 @@ from mlpo_core.prompts import chat
 
 CHECKPOINT = "checkpoint"
 """Folder of a leader's version that holds its safetensors and tokenizer."""
+ADAPTER = "adapter"
+"""Folder of a leader's version that holds its adapter alone, where one was trained: the checkpoint has it merged in."""
 
 
 class LoadedLeader(NamedTuple):
@@ -47,10 +50,10 @@ def load(model: str, revision: str | None, leader: Leader, lora_rank: int) -> Lo
     """Load a checkpoint for training.
 
     Full fine-tuning keeps float32 weights (bfloat16 arithmetic on a GPU is autocast over them: steps of 1e-6 would
-    vanish in bfloat16 weights). Under LoRA the frozen weights are bfloat16 on a GPU.
+    vanish in bfloat16 weights). Under LoRA the frozen weights are bfloat16 on a GPU that has it.
     """
     transformers_logging.disable_progress_bar()
-    frozen_half = lora_rank > 0 and torch.cuda.is_available()
+    frozen_half = lora_rank > 0 and trains_in_bfloat16("frozen weights")
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": leader.trust_remote_code}
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", **options)
     config = AutoConfig.from_pretrained(model, **options)
@@ -111,6 +114,18 @@ def save(model: Any, tokenizer: Any, folder: Path, weights: dict[str, torch.Tens
         model, weights = model.merge_and_unload(), None
     model.save_pretrained(folder, safe_serialization=True, state_dict=weights)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_adapter(model: Any, folder: Path, weights: dict[str, torch.Tensor] | None = None) -> Path | None:
+    """Write an adapter as PEFT reads it, before `save` merges it; None where the model has none. Arguments as there."""
+    if not hasattr(model, "merge_and_unload"):
+        return None
+    for config in model.peft_config.values():
+        if config.base_model_name_or_path and Path(config.base_model_name_or_path).exists():
+            config.base_model_name_or_path = None  # where a model lay on this machine says nothing elsewhere
+    model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
     return folder
 
 

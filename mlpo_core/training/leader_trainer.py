@@ -3,10 +3,12 @@
 Also guarded prompts, exact zeros where rewards are equal, and errors that name rows.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
+from peft import PeftModel
 from torch import Tensor
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.utils import split_tensor_dict
@@ -16,8 +18,10 @@ from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.prompts import chat
 from mlpo_core.training import prefix_shared, skipping
+from mlpo_core.training.adapters import protect_base
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample
+from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.training.trl_grpo import GRPOTrainer
 
 _TOLERANCE = 1e-4
@@ -32,13 +36,17 @@ class LeaderTrainer(GRPOTrainer):
     Attributes:
         row_ids: Prompt ids by the dataset's `row` column, for errors.
         prompt_limit: Tokens that a prompt may take; a longer one is an error, since TRL has no cap and cuts nothing.
+        rollout_tokens: Most tokens of completions that are decoded together.
     """
 
     row_ids: Sequence[str]
     prompt_limit: int
+    rollout_tokens: int = sys.maxsize
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        if isinstance(self.model, PeftModel):
+            protect_base(self.model)
         whole = self.args.per_device_train_batch_size % self.group_size == 0
         self._unit = self.group_size if whole else 1
         self._may_skip = (
@@ -49,6 +57,7 @@ class LeaderTrainer(GRPOTrainer):
             and self.top_entropy_quantile >= 1.0
         )
         self._shares: bool | None = None
+        self._token_means = TokenMeans(self._metrics["train"])
         policy = self._policy()
         if reason := prefix_shared.refusal(policy) if whole else "micro-batches do not hold whole groups":
             self._refuse(reason)
@@ -80,7 +89,8 @@ class LeaderTrainer(GRPOTrainer):
         seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)
         sampling = Sampling(self.temperature, self.top_p, cast(int, self.max_completion_length))
         policy = self.accelerator.unwrap_model(self.model_wrapped)
-        return sample(policy, prompt_ids, sampling, cast(list[int], self.eos_token_ids), seed), None
+        ends = cast(list[int], self.eos_token_ids)
+        return sample(policy, prompt_ids, sampling, ends, seed, self.rollout_tokens), None
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
@@ -114,6 +124,7 @@ class LeaderTrainer(GRPOTrainer):
         self._metrics["train"]["prefix_shared"].append(float(self._shares))
         self._metrics["train"]["skipped_share"].append(1.0 if kept.idle else 1.0 - kept.share)
         self._count_tokens(kept.inputs)
+        self._weigh(kept, inputs)
         return loss
 
     def _get_per_token_logps_and_entropies(
@@ -157,6 +168,28 @@ class LeaderTrainer(GRPOTrainer):
         counted: Any = self.accelerator.gather((prompts.sum() + completions.sum()).reshape(1))
         step = self._metrics["train"]["update_tokens"]
         step[:] = [sum(step) + counted.sum().item()]  # TRL logs the mean of what is here: of one number, itself
+
+    def _weigh(self, kept: skipping.Kept, inputs: dict[str, Any]) -> None:
+        """Let a step's entropy and clip shares be means over tokens, in all processes.
+
+        Entropy is known of the groups that ran; a group without advantage, run or not, is never clipped.
+        """
+        ran, all_ = kept.inputs["completion_mask"], inputs["completion_mask"]
+        sizes = [int(ran.sum()), int(all_.sum())]
+        if self.importance_sampling_level != "token":  # a sequence is clipped as one
+            sizes[1:] = [len(ran), len(all_)]
+        gathered: Any = self.accelerator.gather(torch.tensor([[sizes[0], *sizes[-2:]]], device=ran.device))
+        tokens, some, everything = gathered.sum(0).tolist()
+        metrics = self._metrics["train"]
+        for name in ("entropy", "kl"):
+            self._token_means.fold(name, 0 if kept.idle else tokens)
+        for name in ("clip_ratio/low_mean", "clip_ratio/high_mean", "clip_ratio/region_mean"):
+            self._token_means.fold(name, everything, some / max(1, everything))
+        unclipped = [0.0] if some < everything else []
+        if low := metrics.get("clip_ratio/low_min"):
+            low[:] = [min(low + unclipped)]
+        if high := metrics.get("clip_ratio/high_max"):
+            high[:] = [max(high)]
 
     def _policy(self) -> Any:
         model: Any = self.model

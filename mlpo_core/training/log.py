@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import Any
 
 import pyarrow as pa
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from mlpo_core.progress import log
@@ -26,12 +27,18 @@ class Progress(TrainerCallback):
     def __init__(self, label: str, shown: Sequence[str]) -> None:
         self._label = label
         self._shown = shown
-        self._began = time.monotonic()
+        self._began = self._ended = time.monotonic()
         self._said = -math.inf
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """The clock of a step starts once its rows are loaded; generation is part of the step."""
         self._began = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """And stops before anything is evaluated."""
+        if args.device.type == "cuda":
+            torch.cuda.synchronize()
+        self._ended = time.monotonic()
 
     def on_log(
         self,
@@ -44,13 +51,13 @@ class Progress(TrainerCallback):
         """Called with what the trainer just appended to its history."""
         if logs is None or "loss" not in logs:
             return
-        now = time.monotonic()
-        state.log_history[-1]["seconds"] = now - self._began
+        seconds, now = self._ended - self._began, time.monotonic()
+        state.log_history[-1]["seconds"] = seconds
         state.log_history[-1]["processes"] = args.world_size
         if state.is_world_process_zero and (now - self._said >= _INTERVAL_S or state.global_step == state.max_steps):
             self._said = now
             values = [f"{n} {logs[n]:.4g}" for n in self._shown if isinstance(logs.get(n), int | float)]
-            values.append(f"{now - self._began:.2f} s/step")
+            values.append(f"{seconds:.2f} s/step")
             log(f"{self._label}: step {state.global_step}/{state.max_steps}, {', '.join(values)}")
 
 

@@ -15,7 +15,12 @@ from mlpo_core.types import stable_seed
 
 
 def sample(
-    model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, stop: Sequence[int], seed: Sequence[int]
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    stop: Sequence[int],
+    seed: Sequence[int],
+    budget: int = sys.maxsize,
 ) -> list[list[int]]:
     """Token ids of one completion per prompt, in order, each with the token that ended it.
 
@@ -25,11 +30,12 @@ def sample(
         sampling: Temperature, nucleus mass and length limit.
         stop: Token ids that end a completion.
         seed: Whatever tells this call from others; the row's index is added.
+        budget: Most tokens that are decoded together, as in `plan`: its share of the cache is what this costs.
     """
     completions: list[list[int]] = [[] for _ in prompts]
     training = model.training
     model.eval()
-    for batch in plan(prompts, sampling.max_new_tokens, budget=sys.maxsize):
+    for batch in plan(prompts, sampling.max_new_tokens, budget):
         seeds = [stable_seed(*seed, request) for request in batch.requests]
         for request, written in zip(batch.requests, decode(model, batch, seeds, sampling, stop), strict=True):
             completions[request] = written

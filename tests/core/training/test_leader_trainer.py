@@ -284,6 +284,41 @@ def test_update_tokens_are_those_of_forward_and_backward(options, of_first, more
     assert history(made, "num_tokens") == [GROUP * (first + second) + 2 * answers]
 
 
+def only_the_first_prompt_carries(completions, row, **_):
+    return [float(r == 0 and i % GROUP == 0) for i, r in enumerate(row)]
+
+
+MICRO_BATCHES = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
+
+
+def test_entropy_does_not_depend_on_how_a_step_is_cut(tmp_path, monkeypatch):
+    """Also where one micro-batch is idle: the token that stays of it is no measurement."""
+    for rewards in (reward, only_the_first_prompt_carries):
+        monkeypatch.setitem(globals(), "reward", rewards)
+        found = []
+        for options in ({}, MICRO_BATCHES):
+            made = trainer(Ours, tmp_path, steps=3, **options)
+            made.train()
+            found.append({e["step"]: e["entropy"] for e in made.state.log_history if "entropy" in e})
+        assert found[0]
+        assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_clip_shares_are_those_of_stock_trl_over_all_tokens(tmp_path):
+    """Stock in one batch runs every group, so it counts what was left out here."""
+    options = {"num_iterations": 2, "epsilon": 1e-4, "steps": 8, "learning_rate": 1e-3}
+    stock = trainer(Stock, tmp_path, gradient_accumulation_steps=1, **options)
+    stock.train()
+    for cut in ({}, MICRO_BATCHES):
+        ours = trainer(Ours, tmp_path, **{**options, **cut})
+        ours.train()
+        assert max(history(ours, "skipped_share")) > 0
+        for name in ("low_mean", "high_mean", "region_mean", "low_min"):
+            name = f"clip_ratio/{name}"
+            assert history(ours, name) == pytest.approx(history(stock, name), abs=2e-2), name
+        assert max(history(ours, "clip_ratio/region_mean")) > 0.1
+
+
 def test_every_iteration_over_the_same_rollouts_is_an_update(tmp_path):
     made = trainer(Ours, tmp_path, steps=6, num_iterations=2)
     made.train()

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,6 +8,8 @@ from mlpo_core.benchmark.report import plots
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Origin
 from mlpo_core.training import grpo, grpo_baseline, mlpo
+from mlpo_core.training import log as training_log
+from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.leader_trainer import LeaderTrainer
 from mlpo_core.training.row_files import run_order
 from mlpo_core.types import task_id
@@ -49,6 +52,22 @@ def test_the_log_has_what_the_design_promises_and_the_plot_is_small(inputs, leni
     json.dumps(stats)
     assert stats["headline"]["tokens"] == metric(made, "num_tokens")[6]
     assert (made.local_folder("checkpoint") / "model.safetensors").exists()
+
+
+def test_the_seconds_of_a_step_do_not_contain_the_evaluation_after_it(inputs, lenient_grading, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(training_log, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(DevCurve, "_measure", lambda *_: now.__setitem__(0, now[0] + 1000.0) or {})
+    original = LeaderTrainer.training_step
+
+    def timed(self, *arguments, **options):
+        now[0] += 3.0
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(LeaderTrainer, "training_step", timed)
+    ctx = inputs.context("mlpo_leader", small.experiment(mlpo={"eval_steps": 1}))
+    mlpo.run(ctx)
+    assert set(metric(commit(ctx), "seconds").values()) == {3.0}
 
 
 def test_the_trainer_is_set_up_as_the_paper_describes(inputs, lenient_grading, monkeypatch):

@@ -121,6 +121,27 @@ def test_gradient_checkpointing(family):
     assert_same(*both(model, *BATCHES["prompts of many lengths"]))
 
 
+@pytest.mark.parametrize("family", small.ALL)
+@pytest.mark.parametrize("path", ["plain", "shared"])
+def test_gradients_are_the_same_with_and_without_checkpointing(family, path):
+    ids, mask, completion = BATCHES["prompts of many lengths"]
+    model = make(family)
+    model.train()
+    prefix_shared.enable(model)
+    found = []
+    for checkpointing in (False, True):
+        if checkpointing:
+            model.gradient_checkpointing_enable()
+        rest = () if path == "plain" else (GROUP,)
+        scored = {"plain": plain, "shared": prefix_shared.score}[path](model, ids, mask, completion, *rest)
+        parameters = dict(model.named_parameters())
+        slope = torch.cos(torch.arange(float(scored.log_probs.numel()))).view_as(scored.log_probs)
+        gradients = torch.autograd.grad((scored.log_probs * slope).sum(), list(parameters.values()), allow_unused=True)
+        found.append((scored.log_probs, scored.entropy, dict(zip(parameters, gradients, strict=True))))
+    assert model.is_gradient_checkpointing
+    assert_same(*found)
+
+
 def test_the_enabled_model_is_otherwise_the_same():
     ids, mask, completion = BATCHES["prompts of many lengths"]
     model = make("gemma2", sliding_window=5)

@@ -95,6 +95,24 @@ def test_a_masked_attempt_is_not_learnt(inputs, tmp_path):
     assert sum(wrong_attempt) / len(wrong_attempt) < -2.0
 
 
+def test_accuracy_and_entropy_do_not_depend_on_how_a_batch_is_cut(inputs, tmp_path):
+    from mlpo_core.store import Dataset
+
+    found = []
+    for micro in (8, 2):
+        ctx = inputs.under(str(tmp_path / str(micro))).context(
+            "sft_leader", small.experiment(sft={"steps": 2, "batch_size": 8, "micro_batch_size": micro})
+        )
+        sft.run(ctx)
+        commit(ctx)
+        ref = ctx.store.find("sft_leader", ctx.writer.key)
+        assert ref
+        rows = [r for r in Dataset(ref).rows() if r["metric"] in ("entropy", "mean_token_accuracy")]
+        found.append({(r["metric"], r["step"]): r["value"] for r in rows})
+    assert len(found[0]) == 4
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
 def test_lora_is_merged_into_the_checkpoint(inputs):
     ctx = inputs.context("sft_leader", small.experiment(sft={"lora_rank": 4}))
     sft.run(ctx)
@@ -105,6 +123,34 @@ def test_lora_is_merged_into_the_checkpoint(inputs):
     after = leaders.load(str(folder), None, leaders.leader_section(ctx), 0).model.state_dict()
     changed = {n.rpartition(".")[0].rpartition(".")[2] for n in before if not torch.equal(before[n], after[n])}
     assert changed == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+
+def test_the_adapter_is_kept_beside_the_merged_weights(inputs, tmp_path):
+    from peft import PeftModel
+
+    from mlpo_core.store import Dataset
+
+    digests = []
+    for root in ("one", "two"):  # nothing in it depends on where it was made
+        ctx = inputs.under(str(tmp_path / root)).context("sft_leader", small.experiment(sft={"lora_rank": 4}))
+        sft.run(ctx)
+        digests.append(commit(ctx).digest)
+        ref = ctx.store.find("sft_leader", ctx.writer.key)
+        assert ref
+        made = Dataset(ref)
+        start = leaders.load_start(ctx, 0).model
+        merged = PeftModel.from_pretrained(start, str(made.local_folder(leaders.ADAPTER))).merge_and_unload()
+        limit = leaders.leader_section(ctx)
+        kept = leaders.load(str(made.local_folder(leaders.CHECKPOINT)), None, limit, 0).model.state_dict()
+        for name, weight in merged.state_dict().items():
+            torch.testing.assert_close(weight, kept[name], rtol=0, atol=1e-6)
+    assert digests[0] == digests[1]
+
+
+def test_without_lora_no_adapter_is_kept(inputs):
+    ctx = inputs.context("sft_leader", small.experiment(sft={"steps": 1}))
+    sft.run(ctx)
+    assert not (ctx.writer.scratch() / "adapter").exists()
 
 
 def test_a_trace_longer_than_the_context_is_an_error_before_training(inputs):

@@ -28,6 +28,12 @@ def weights(ctx: Context) -> dict[str, torch.Tensor]:
     return load_file(written.path(name))
 
 
+def dev_at_the_start(ctx: Context) -> dict[str, float]:
+    """What the untrained leader gets of its dev prompts."""
+    log = read_table(folder(ctx).path("part-000000.parquet")).to_pylist()
+    return {r["metric"]: r["value"] for r in log if r["step"] == 0 and r["metric"].startswith("dev/")}
+
+
 @pytest.mark.slow
 def test_two_processes_train_the_leader_of_one(inputs, tmp_path, monkeypatch, lenient_grading):
     """Their own completions differ, so for the comparison both are given the same.
@@ -53,7 +59,10 @@ def test_two_processes_train_the_leader_of_one(inputs, tmp_path, monkeypatch, le
     alone = inputs.under(str(tmp_path / "alone")).context("mlpo_leader", two_processes.experiment())
     mlpo.run(alone)
     one = weights(alone)
-    two = weights(inputs.under(f"{inputs.store.root}/given").context("mlpo_leader", two_processes.experiment()))
+    together = inputs.under(f"{inputs.store.root}/given").context("mlpo_leader", two_processes.experiment())
+    two = weights(together)
+    assert len(dev_at_the_start(alone)) == 4
+    assert dev_at_the_start(together) == dev_at_the_start(alone)
     torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
     start = load_file(tmp_path / "leader" / "model.safetensors")
     assert max(float((one[name] - start[name]).abs().max()) for name in one) > 1e-3, "nothing was trained"

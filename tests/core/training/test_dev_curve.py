@@ -1,0 +1,69 @@
+"""Accuracy on dev prompts, measured by all processes together."""
+
+from types import SimpleNamespace
+
+import pytest
+from mlpo_core.laboratory.tokenizer import character_tokenizer
+
+from mlpo_core.experiment import MLPO
+from mlpo_core.training import dev_curve
+from mlpo_core.training.dev_curve import DevCurve, greedy, share
+from mlpo_core.training.rewards import Reward
+from tests.core.training import small
+
+ROWS = [small.leader_prompt_row(n, "dev", mode) for n in range(5) for mode in ("team", "solo")][:9]
+
+
+def curve():
+    return DevCurve(ROWS, Reward(0.1, False), character_tokenizer(), 8, MLPO())
+
+
+def leader():
+    tokenizer = character_tokenizer()
+    return small.small_model("qwen3", len(tokenizer))
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_divide_the_prompts_and_all_know_what_one_alone_finds(monkeypatch, lenient_grading, processes):
+    model = leader()
+    alone = curve()._measure(model)
+    found, asked = [], []
+
+    def measured_by(index, gather):
+        monkeypatch.setattr(dev_curve, "PartialState", lambda: SimpleNamespace(**state))
+        monkeypatch.setattr(dev_curve, "gather_object", gather)
+        state = {"process_index": index, "num_processes": processes}
+        return curve()._measure(model)
+
+    def decoded(model, tokenizer, prompts, *rest):
+        asked.append(len(prompts))
+        return greedy(model, tokenizer, prompts, *rest)
+
+    monkeypatch.setattr(dev_curve, "greedy", decoded)
+    for index in range(processes):
+        with pytest.raises(KeyError):  # what the others find is not there yet
+            measured_by(index, lambda own: found.extend(own) or own)
+    assert set(asked) == {-(-len(ROWS) // processes)}
+    assert all(measured_by(index, lambda _: found) == alone for index in range(processes))
+
+
+def test_every_process_generates_equally_often_and_no_prompt_is_missed():
+    for rows, processes in ((9, 4), (8, 4), (1, 3), (5, 1)):
+        shares = [share(rows, index, processes) for index in range(processes)]
+        assert len({len(s) for s in shares}) == 1
+        assert sorted({i for s in shares for i in s}) == list(range(rows))
+
+
+def test_a_budget_of_tokens_bounds_a_batch_and_changes_nothing(monkeypatch):
+    model, tokenizer = leader(), character_tokenizer()
+    prompts = [row["prompt"] for row in ROWS]
+    together = greedy(model, tokenizer, prompts, 8, 10**9)
+    sizes, generate = [], model.generate
+
+    def seen(**options):
+        sizes.append(len(options["input_ids"]) * (options["input_ids"].shape[1] + 8))
+        return generate(**options)
+
+    monkeypatch.setattr(model, "generate", seen)
+    assert greedy(model, tokenizer, prompts, 8, 100) == together
+    assert len(sizes) > 2 and max(sizes) <= 100
