@@ -1,4 +1,4 @@
-"""The thread between several callers and one engine; with vLLM's own engine in `test_vllm_engine`."""
+"""The thread between several callers and one engine; with vLLM's own engine in `test_vllm`."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from mlpo_core.laboratory.tokenizer import character_tokenizer
+from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 
 from mlpo_core.experiment import MLPO
 from mlpo_core.training import dev_curve

@@ -1,4 +1,4 @@
-"""The hit rate of vLLM's prefix cache (`test_vllm_engine` reads it from a real engine)."""
+"""The hit rate of vLLM's prefix cache (`test_vllm` reads it from a real engine)."""
 
 from types import SimpleNamespace
 
