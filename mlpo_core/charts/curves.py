@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlpo_core.charts.lines import Axis, vertical
-from mlpo_core.charts.style import COUNT, HEIGHT, WIDTH, finished, scales
+from mlpo_core.charts.style import COUNT, HEIGHT, PLAIN, WIDTH, finished, scales
 
 _MOST_POINTS = 240
 _SAID = 40
@@ -19,16 +19,22 @@ Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 """Steps and values by name."""
 
 
-def curves(series: Series, form: str) -> dict[str, Any]:
-    """One chart; series of more than 240 points are averaged in groups. `form` is how the vertical axis is written."""
-    return finished(_chart(series, form, WIDTH, HEIGHT))
+def curves(series: Series, form: str, among: Sequence[str]) -> dict[str, Any]:
+    """One chart; series of more than 240 points are averaged in groups.
+
+    Args:
+        series: What is drawn.
+        form: How the vertical axis is written.
+        among: Names of all series of this chart and its neighbours.
+    """
+    return finished(_chart(series, form, WIDTH, HEIGHT, among))
 
 
 def panels(by_title: Mapping[str, Series]) -> dict[str, Any]:
     """Small charts beside each other, four in a row."""
     import altair as alt
 
-    charts = [_chart(series, COUNT, WIDTH // 2, HEIGHT // 2, title) for title, series in by_title.items()]
+    charts = [_chart(series, PLAIN, WIDTH // 2, HEIGHT // 2, (), title) for title, series in by_title.items()]
     return finished(alt.concat(*charts, columns=_COLUMNS).resolve_scale(color="independent"))
 
 
@@ -37,14 +43,14 @@ def constant(series: Series) -> bool:
     return all(len(set(values)) < 2 for _, values in series.values())
 
 
-def _chart(series: Series, form: str, width: int, height: int, title: str = "") -> Any:
+def _chart(series: Series, form: str, width: int, height: int, among: Sequence[str], title: str = "") -> Any:
     import altair as alt
 
     rows = [row for name, (steps, values) in series.items() for row in _rows(name, steps, values, form)]
     axis = alt.Axis(grid=False, tickCount=6, tickMinStep=1, format=COUNT)
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("step:Q", title="optimizer step", scale=alt.Scale(nice=False, zero=False), axis=axis),
-        color=scales(list(series), width)["color"],
+        color=scales(list(series), width, among)["color"],
     )
     y = Axis("", form)
     layers = [
@@ -59,8 +65,9 @@ def _chart(series: Series, form: str, width: int, height: int, title: str = "") 
 
 
 def _rows(name: str, steps: Sequence[float], values: Sequence[float], form: str) -> list[dict[str, Any]]:
-    groups = np.array_split(np.arange(len(steps)), min(len(steps), _MOST_POINTS))
-    x, y = (np.array([np.asarray(v, dtype=float)[g].mean() for g in groups]) for v in (steps, values))
+    size = -(-len(steps) // _MOST_POINTS)
+    starts = range(0, len(steps), size)
+    x, y = (np.array([np.mean(v[start : start + size], dtype=float) for start in starts]) for v in (steps, values))
     half = len(x) // (2 * _WINDOW)
     smooth = np.array([y[max(0, i - half) : i + half + 1].mean() for i in range(len(y))])
     said = set(np.linspace(0, len(x) - 1, min(len(x), _SAID)).round().astype(int).tolist())

@@ -7,6 +7,8 @@ from mlpo_core.charts.style import PERCENT, WIDTH, finished
 
 _ROW = 19
 """Height of a row in pixels."""
+_LABEL = 300
+"""Most pixels of a label; pointing at its dot shows all of it."""
 
 
 class Dot(NamedTuple):
@@ -38,7 +40,7 @@ def dots(found: Sequence[Dot], rows: Sequence[str], panels: Sequence[str], x: st
         for dot in found
     ]
     base = alt.Chart(alt.Data(values=values)).encode(
-        y=alt.Y("label:N", title=None, sort=list(rows), axis=alt.Axis(labelLimit=0, grid=True, domain=False)),
+        y=alt.Y("label:N", title=None, sort=list(rows), axis=alt.Axis(labelLimit=_LABEL, grid=True, domain=False)),
         color=alt.Color("colour:N", scale=None),
     )
     along = alt.X("low:Q", title=x, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(format=PERCENT, tickCount=6))

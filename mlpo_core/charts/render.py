@@ -9,8 +9,10 @@ from markupsafe import Markup
 
 from mlpo_core.charts.style import THEMED
 
-_SVG = "http://www.w3.org/2000/svg"
+_SVG = "{http://www.w3.org/2000/svg}"
 _PAINT = ("fill", "stroke")
+_PLACES = {"d", "transform"}
+_LONG = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 _MARK = "graphics-symbol"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
@@ -27,9 +29,11 @@ def inline_svg(spec: Spec, description: str) -> Markup:
         spec: Vega-Lite.
         description: What a screen reader says of the whole.
     """
-    ElementTree.register_namespace("", _SVG)
     root = ElementTree.fromstring(svg(spec))
     for element in root.iter():
+        element.tag = element.tag.removeprefix(_SVG)
+        for place in _PLACES & element.attrib.keys():
+            element.set(place, _LONG.sub(lambda number: f"{float(number[0]):.1f}", element.attrib[place]))
         for paint in _PAINT:
             colour = element.get(paint, "").lower()
             element.attrib.update({paint: THEMED[colour]} if colour in THEMED else {})
@@ -69,7 +73,7 @@ def _say(element: ElementTree.Element) -> None:
     is_mark = element.attrib.pop("role", None) == _MARK
     kind = element.attrib.pop("aria-roledescription", "")
     if text and is_mark and kind not in ("axis", "legend"):
-        title = ElementTree.Element(f"{{{_SVG}}}title")
+        title = ElementTree.Element("title")
         title.text = text
         element.insert(0, title)
 

@@ -9,9 +9,11 @@ import numpy as np
 from mlpo_core.charts.style import HEIGHT, INK, PERCENT, SOFT, WIDTH, finished, scales
 
 TALL = HEIGHT + 60
-_APART = 11.5
-"""Pixels between a label and every other label and point."""
-_STEP = 8
+_LABEL, _POINT = (16.0, 12.0), (11.0, 9.0)
+"""Pixels, across and down, from the middle of a label to that of any other label and of any point."""
+_NEAR = 22
+"""Pixels up to which a label needs no line to its point."""
+_STEP = 6
 _TICKS = 7
 
 
@@ -86,19 +88,23 @@ def scatter(
 
 def labelled(points: Sequence[tuple[float, float]], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Where each label that is not empty stands, in pixels: as near to its point as it covers nothing else."""
-    taken = list(points)
+    taken: list[tuple[float, float]] = []
     for (left, top), label in zip(points, labels, strict=True):
         if label:
-            spot = next(s for s in _around(left, top) if min(math.dist(s, other) for other in taken) >= _APART)
+            spot = next(s for s in _around(left, top) if _clear(s, taken, _LABEL) and _clear(s, points, _POINT))
             taken.append(spot)
-            far = math.dist(spot, (left, top)) > 2 * _APART
+            far = math.dist(spot, (left, top)) > _NEAR
             yield {"label": label, "left": spot[0], "top": spot[1], "point_left": left, "point_top": top, "far": far}
+
+
+def _clear(spot: tuple[float, float], others: Sequence[tuple[float, float]], apart: tuple[float, float]) -> bool:
+    return all(abs(spot[0] - left) >= apart[0] or abs(spot[1] - top) >= apart[1] for left, top in others)
 
 
 def _around(left: float, top: float) -> Iterator[tuple[float, float]]:
     """Spots ever farther from a point, first within the chart, then anywhere."""
     turns = np.radians(range(0, 360, 30))
-    rings = [(r * float(np.cos(a)), r * float(np.sin(a))) for r in range(12, 12 + 50 * _STEP, _STEP) for a in turns]
+    rings = [(r * float(np.cos(a)), r * float(np.sin(a))) for r in range(12, 12 + 100 * _STEP, _STEP) for a in turns]
     spots = [(left + across, top - up) for across, up in rings]
     yield from (s for s in spots if 6 < s[0] < WIDTH - 6 and 6 < s[1] < TALL - 6)
     yield from spots

@@ -17,7 +17,7 @@ from mlpo_core.charts.dots import Dot, dots
 from mlpo_core.charts.lines import Axis, Point, lines
 from mlpo_core.charts.render import inline_svg, png
 from mlpo_core.charts.scatter import Place, scatter
-from mlpo_core.charts.style import COLOURS, COUNT, PERCENT
+from mlpo_core.charts.style import COLOURS, PERCENT, PLAIN
 from mlpo_core.store import Dataset
 from mlpo_core.store.schemas import TRAINED
 
@@ -156,7 +156,7 @@ def training_plots(inputs: Mapping[str, Dataset]) -> list[Plot]:
             if len(rows) > 1:
                 series[asset] = rows["step"].to_pylist(), rows["value"].to_pylist()
         if not constant(series):
-            chart = curves(series, PERCENT if share else COUNT)
+            chart = curves(series, PERCENT if share else PLAIN, TRAINED)
             found.append(Plot(title, "", inline_svg(chart, title)))
     return found
 
