@@ -19,9 +19,12 @@ from mlpo_core.chain.experiments import find
 from mlpo_core.chain.run import run
 from mlpo_core.chain.spec import resolve
 from mlpo_core.chain.stages import STAGES
+from mlpo_core.charts.render import png
+from mlpo_core.charts.style import HEIGHT, WIDTH, finished
 from mlpo_core.store import Store
 
 _SCALES = (1, 4, 16)
+_LINEAR = "exponent 1"
 
 
 def costs(scale: int, base: int) -> dict[str, float]:
@@ -43,19 +46,28 @@ def costs(scale: int, base: int) -> dict[str, float]:
 
 
 def plot(by_stage: dict[str, list[float]]) -> None:
-    """`results/growth.png`: CPU seconds over the factor, both logarithmic."""
-    from matplotlib.figure import Figure
+    """`results/growth.png`: CPU seconds over the factor, both logarithmic; the dashed line has the exponent 1."""
+    import altair as alt
 
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
-    axes = figure.subplots()
-    for stage, seconds in by_stage.items():
-        axes.loglog(_SCALES, seconds, marker="o", markersize=3, linewidth=1, label=stage)
-    line = [0.3 * scale for scale in _SCALES]
-    axes.loglog(_SCALES, line, color="black", linestyle="--", linewidth=1, label="exponent 1")
-    axes.set(xlabel="tasks, times the smallest", ylabel="CPU seconds", xticks=_SCALES, xticklabels=map(str, _SCALES))
-    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    each = {**by_stage, _LINEAR: [0.3 * scale for scale in _SCALES]}
+    rows = [
+        {"stage": stage, "scale": scale, "seconds": seconds}
+        for stage, times in each.items()
+        for scale, seconds in zip(_SCALES, times, strict=True)
+    ]
+    axes = [alt.Scale(type="log", nice=False), alt.Scale(type="log")]
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("scale:Q", title="tasks, times the smallest", scale=axes[0], axis=alt.Axis(values=list(_SCALES))),
+            y=alt.Y("seconds:Q", title="CPU seconds", scale=axes[1]),
+            color=alt.Color("stage:N", title=None, sort=list(each), scale=alt.Scale(scheme="tableau20")),
+            strokeDash=alt.condition(alt.datum.stage == _LINEAR, alt.value([6, 4]), alt.value([1, 0])),
+        )
+    )
     RESULTS.mkdir(exist_ok=True)
-    figure.savefig(RESULTS / "growth.png", dpi=90)
+    (RESULTS / "growth.png").write_bytes(png(finished(chart.properties(width=WIDTH, height=HEIGHT))))
 
 
 def main() -> None:

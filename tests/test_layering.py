@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import REPOSITORY
 
-HEAVY = ("torch", "vllm", "transformers", "trl")
+HEAVY = ("torch", "vllm", "transformers", "trl", "altair", "vl_convert")
 
 
 @pytest.mark.parametrize("module", ["pipelines.definitions", "pipelines.demo", "mlpo_core.cli", "mlpo_core.checks"])

@@ -15,8 +15,10 @@ import mlpo_core
 
 PACKAGE = mlpo_core.__name__
 
-CARRIERS = frozenset(f"{PACKAGE}.{name}" for name in ("chain", "context", "errors", "launching", "progress", "store"))
-"""Carry rows, and say how far they are, but make none: a change here that would give other rows raises
+CARRIERS = frozenset(
+    f"{PACKAGE}.{name}" for name in ("chain", "charts", "context", "errors", "launching", "progress", "store")
+)
+"""Carry rows, draw them, and say how far they are, but make none: a change here that would give other rows raises
 `Stage.code_version` by hand."""
 
 STARTED = {

@@ -1,12 +1,12 @@
 """Writes the claims of an experiment as one HTML page, Markdown, a picture and a table of figures."""
 
-from base64 import b64encode
 from io import BytesIO
 
 import pandas as pd
 
 from mlpo_core.benchmark.report.page import render
 from mlpo_core.benchmark.report.views import markdown, plain
+from mlpo_core.charts.render import inline_svg, svg
 from mlpo_core.claims import tables
 from mlpo_core.claims.answers import read_answers
 from mlpo_core.claims.evaluate import accuracies, evaluate
@@ -29,18 +29,18 @@ def write_claims(experiment: Experiment, store: Store) -> str:
     """
     answers = read_answers(experiment, store)
     tested, figures = evaluate(answers), accuracies(answers)
-    image = picture(answers, figures)
+    drawn = picture(answers, figures)
     views = [tables.verdicts(tested), tables.tests(tested), *tables.accuracy(figures)]
     note = tables.note(answers)
     folder = store.folder.join(FOLDER)
-    source = f"data:image/svg+xml;base64,{b64encode(image).decode()}"
+    inline = inline_svg(drawn, "Accuracy of every method that a claim is about, by team")
     title = f"{experiment.name}: what holds"
     folder.replace(
-        f"{experiment.name}.html", render("claims.html.j2", title=title, note=note, views=views, picture=source)
+        f"{experiment.name}.html", render("claims.html.j2", title=title, note=note, views=views, picture=inline)
     )
     text = [f"# {plain(title)}\n", plain(note), "", *(markdown(view) for view in views)]
     folder.replace(f"{experiment.name}.md", "\n".join(text).encode())
-    folder.replace(f"{experiment.name}.svg", image)
+    folder.replace(f"{experiment.name}.svg", svg(drawn, "white").encode())
     folder.replace(f"{experiment.name}.parquet", _parquet(tested, figures))
     places = "\n".join(folder.path(f"{experiment.name}.{ending}") for ending in ("html", "md", "svg", "parquet"))
     return f"{note}\n\n{markdown(views[0])}\n{places}"

@@ -4,13 +4,14 @@ Paper: a task is dropped when at least 75 % of its 4K proposals are correct. The
 """
 
 import math
-from io import BytesIO
 from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlpo_core.charts.bars import binned, histogram
+from mlpo_core.charts.render import png
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Filter
@@ -22,8 +23,7 @@ from mlpo_core.store.streaming import sums
 _PART_ROWS = 1_000_000
 KEYS = ("task_id", "benchmark", "split")
 _REASONS: tuple[str, ...] = ("kept", "easy", "hopeless", "no_proposals")
-_COLOURS = {"kept": "#0072B2", "easy": "#E69F00", "hopeless": "#999999"}
-_BINS = 20
+_DRAWN = ("kept", "easy", "hopeless")
 
 
 def run(ctx: Context) -> dict[str, Any]:
@@ -127,25 +127,8 @@ def _nothing_left(counts: dict[str, dict[str, int]], settings: Filter) -> str:
 
 def _histogram(judged: pa.Table, settings: Filter) -> bytes:
     """Training tasks by correct rate, kept and dropped, with the bounds."""
-    from matplotlib.figure import Figure
-
     train = judged.filter(pc.equal(judged["split"], "train"))
-    figure = Figure(figsize=(6, 3.2), layout="constrained")
-    axes = figure.subplots()
-    groups = [(r, train.filter(pc.equal(train["reason"], r))["correct_rate"].to_numpy()) for r in _COLOURS]
-    shown = [(reason, rates) for reason, rates in groups if len(rates)]
-    axes.hist(
-        [rates for _, rates in shown],
-        bins=_BINS,
-        range=(0, 1),
-        stacked=True,
-        color=[_COLOURS[reason] for reason, _ in shown],
-        label=[f"{reason} ({len(rates)})" for reason, rates in shown],
-    )
-    for bound in {settings.max_correct_rate or 0.0, settings.min_correct_rate} - {0.0}:
-        axes.axvline(bound, color="black", linewidth=1, linestyle="--")
-    axes.set(xlabel="share of a task's proposals that are correct", ylabel="training tasks", xlim=(0, 1))
-    axes.legend(frameon=False)
-    image = BytesIO()
-    figure.savefig(image, format="png", dpi=100)
-    return image.getvalue()
+    groups = {r: train.filter(pc.equal(train["reason"], r))["correct_rate"].to_numpy() for r in _DRAWN}
+    counts = {reason: binned(rates) for reason, rates in groups.items() if len(rates)}
+    bounds = {settings.max_correct_rate or 0.0, settings.min_correct_rate} - {0.0}
+    return png(histogram(counts, "share of a task's proposals that are correct", "training tasks", sorted(bounds)))

@@ -6,13 +6,14 @@ Everything goes through the trainer's own log, which its checkpoints carry, so a
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import pyarrow as pa
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from mlpo_core.charts.curves import constant, panels
+from mlpo_core.charts.render import png
 from mlpo_core.progress import log
 from mlpo_core.store.schemas import TRAINING_LOG
 
@@ -84,28 +85,13 @@ def total(table: pa.Table, metric: str) -> float:
     return sum(v for m, v in pairs if m == metric)
 
 
-def plot(table: pa.Table, panels: Mapping[str, Sequence[str]]) -> bytes:
-    """A PNG with one panel per title, each with the curves of its metrics over steps."""
-    from matplotlib.figure import Figure
-
-    series: dict[str, list[tuple[int, float]]] = {}
+def plot(table: pa.Table, titles: Mapping[str, Sequence[str]]) -> bytes:
+    """A PNG with one panel per title, each with the curves of its metrics over steps; without those that never move."""
+    series: dict[str, tuple[list[float], list[float]]] = {}
     for row in table.to_pylist():
-        series.setdefault(row["metric"], []).append((row["step"], row["value"]))
-    width = 3.2 * len(panels)
-    figure = Figure(figsize=(width, 2.6), dpi=90)
-    margins = {"left": 0.5 / width, "right": 1 - 0.1 / width, "bottom": 0.17, "top": 0.9, "wspace": 0.22}
-    axes = figure.subplots(1, len(panels), squeeze=False, gridspec_kw=margins)[0]
-    for axis, (title, metrics) in zip(axes, panels.items(), strict=True):
-        for metric in metrics:
-            if points := series.get(metric):
-                axis.plot(
-                    *zip(*points, strict=True), label=metric, linewidth=1, marker="." if len(points) < 20 else None
-                )
-        axis.set_title(title, fontsize=9)
-        axis.set_xlabel("optimizer step", fontsize=8)
-        axis.tick_params(labelsize=7)
-        if len(metrics) > 1 and axis.has_data():
-            axis.legend(fontsize=6)
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+        steps, values = series.setdefault(row["metric"], ([], []))
+        steps.append(row["step"])
+        values.append(row["value"])
+    found = {title: {m: series[m] for m in metrics if m in series} for title, metrics in titles.items()}
+    moving = {title: curves for title, curves in found.items() if not constant(curves)}
+    return png(panels(moving or {t: c for t, c in found.items() if c}))

@@ -20,6 +20,8 @@ class Row(NamedTuple):
     high: float
     difference: str
     """What the reference has over this method, in points."""
+    at: str
+    """The rounds of the reference in this comparison, such as `T=5`; empty where it has none."""
     verdict: str
     tokens: str
     generations: str
@@ -64,6 +66,7 @@ def _row(figures: Figures, way: Way, reference: str) -> Row:
         low=found.low,
         high=found.high,
         difference=points(comparison.value) if comparison and comparison.value is not None else "",
+        at=way_of(comparison).group if comparison else "",
         verdict=comparison.note if comparison else "",
         tokens=count(costs[0].value if costs[0] else None),
         generations=count(costs[1].value if costs[1] else None),
@@ -126,7 +129,7 @@ def as_view(table: Sequence[Row], reference: str, caption: str) -> View:
             f"{row.label} (oracle)" if row.oracle else row.label,
             percent(row.accuracy),
             f"{percent(row.low)}–{percent(row.high)}",
-            row.difference or MISSING,
+            _lead(row),
             row.verdict or MISSING,
             row.tokens,
             row.generations,
@@ -143,6 +146,11 @@ def as_view(table: Sequence[Row], reference: str, caption: str) -> View:
         "generations",
     ]
     return View("headline", "Accuracy on the test tasks", caption, columns, cells)
+
+
+def _lead(row: Row) -> str:
+    """A difference, with the T of the reference that has it: another row may be compared with another T."""
+    return ": ".join(part for part in (row.at, row.difference) if part) or MISSING
 
 
 def headline_text(source: Manifest | Mapping[str, Any]) -> str:

@@ -3,18 +3,16 @@
 Made for a sweep over K: what do more agents buy the trained leader, and what do they buy a vote?
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
-
-from markupsafe import Markup
 
 from mlpo_core.benchmark.comparisons import is_oracle
 from mlpo_core.benchmark.costs import pareto
 from mlpo_core.benchmark.outcomes import Way
 from mlpo_core.benchmark.report.lookup import Figures, count, percent
-from mlpo_core.benchmark.report.plots import Plot, kind_of, kind_swatches
-from mlpo_core.benchmark.report.svg import Axis, Line, Point, chart, padded
+from mlpo_core.benchmark.report.plots import Plot, against_tokens, kind_of
 from mlpo_core.benchmark.report.views import View
+from mlpo_core.charts.scatter import Place as Drawn
 
 
 class Place(NamedTuple):
@@ -67,26 +65,25 @@ def plot(found: Sequence[Place]) -> Plot | None:
     for place in found:
         by_line.setdefault(place.line, []).append(place)
     best = sorted(by_line, key=lambda line: -max(p.accuracy for p in by_line[line]))
-    numbers: Mapping[str, str] = {line: str(i) for i, line in enumerate(best, start=1)}
-    lines = [
-        Line(
+    drawn = [
+        Drawn(
+            kind_of(place.way.method),
             line,
-            [Point(p.tokens, p.accuracy, tag=numbers[line] if p is of[-1] else "") for p in of],
-            kind_of(of[0].way.method),
+            place.tokens,
+            place.accuracy,
+            str(number) if place is by_line[line][-1] else "",
+            f"{place.way}, {place.experiment}: {percent(place.accuracy)} %, {count(place.tokens)} tokens",
         )
-        for line, of in by_line.items()
+        for number, line in enumerate(best, start=1)
+        for place in by_line[line]
     ]
-    stairs = Line("front", [Point(p.tokens, p.accuracy) for p in front(found)], 0, stairs=True, markers=False)
-    tokens = [p.tokens for p in found]
-    x = Axis("tokens per answer (prompt and completion, log scale)", min(tokens) / 1.25, max(tokens) * 1.25, log=True)
-    y = Axis("accuracy", *padded([p.accuracy for p in found]), percent=True)
-    legend: list[tuple[Markup | str, str]] = [(numbers[line], line) for line in best]
+    title = "Accuracy against tokens, over these experiments"
     return Plot(
-        "Accuracy against tokens, over these experiments",
+        title,
         "Up and left is better. The stairs are the Pareto front. A line joins one method over the experiments, from "
         "few agents to many, with its number at the last.",
-        chart([stairs, *lines], x, y, "Accuracy against tokens over several experiments", height=340),
-        [*kind_swatches(line.style for line in lines), *legend],
+        against_tokens(drawn, [(p.tokens, p.accuracy) for p in front(found)], title),
+        [(str(number), line) for number, line in enumerate(best, start=1)],
     )
 
 

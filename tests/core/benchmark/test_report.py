@@ -58,6 +58,33 @@ def test_the_page_needs_no_network_and_stays_small(report):
     assert report.manifest.files["plots/accuracy.png"].bytes < 100_000
 
 
+def test_pointing_at_a_mark_tells_method_figure_and_interval(report):
+    (row,) = (m for m in from_table(report.table()) if m[:3] == ("accuracy", "all", "majority_vote@3") and m.interval)
+    figures = f"{100 * row.value:.1f} ({100 * row.low:.1f}–{100 * row.high:.1f}) %"
+    assert f"<title>majority_vote@3: {figures}, 90 tokens</title>" in html(report)
+    assert "<title>grpo_leader, step 12: 52.0%</title>" in html(report)
+
+
+def test_what_never_moves_is_not_drawn(tmp_path):
+    def still(asset, rows):
+        for row in rows:
+            if row.get("metric") == "correct":
+                row["value"] = 0.5
+        return rows
+
+    drawn = html(commit(synthetic.build(tmp_path, tests=20, change=still)))
+    assert "Sampled answers that are right" not in drawn and "Dev accuracy with team" in drawn
+
+
+def test_a_lead_says_at_which_rounds(report):
+    table = report.manifest.stats["headline_table"]
+    column = table["columns"].index("mlpo_leader/team over it")
+    lead = {row[0]: row[column] for row in table["rows"]}
+    assert lead["mlpo_leader/team T=1"].startswith("T=2: ")  # the same leader with more rounds, not against itself
+    assert lead["untrained_leader/team T=1"].startswith("T=1: +")
+    assert lead["mlpo_leader/team T=2"] == "–"
+
+
 def test_the_page_says_what_a_reviewer_asks(report):
     page = html(report)
     for text in (
@@ -165,7 +192,8 @@ def test_hostile_text_is_shown_and_not_run(tmp_path, report):
                     row[column] = row[column] + HOSTILE
         return rows
 
-    found = commit(synthetic.build(tmp_path, tests=20, change=poison))
+    ways = {**synthetic.WAYS, (f"other{HOSTILE}", 0): (0, 0, 0, 0)}
+    found = commit(synthetic.build(tmp_path, tests=20, change=poison, ways=ways))
     page = html(found)
     assert "<script" not in page and "<img" not in page
     assert "&lt;script&gt;" in page
@@ -254,9 +282,17 @@ def test_teams_of_several_sizes_share_one_picture(tmp_path):
     assert "| mlpo_leader/team T=1 | 0.0 (" in page.markdown
     assert "## What was set differently" in page.markdown and "p Holm" not in page.markdown
     drawn = page.html.decode().partition('<div class="grid-of-plots">')[2].partition("</figure>")[0]
-    assert "majority_vote@K" in drawn and "majority_vote@2" not in drawn
-    assert drawn.count('class="line') == 4, "one each for the leader with its team and alone, one agent, the vote of K"
-    assert 'class="front"' in drawn
+    names = drawn.partition('<ul class="numbers">')[2]
+    assert "majority_vote@K" in names and "majority_vote@2" not in names
+    lines = [title for title in re.findall("<title>(.*?)</title>", drawn) if ": " not in title]
+    assert sorted(lines) == [
+        "Pareto front",
+        "majority_vote@K",
+        "mlpo_leader/solo",
+        "mlpo_leader/team T=1",
+        "single:alpha",
+    ]
+    assert "<title>mlpo_leader/solo, k2: 100.0 %, 30 tokens</title>" in drawn
 
 
 def test_no_overflow_in_a_browser(report, tmp_path, chromium):
