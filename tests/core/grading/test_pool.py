@@ -35,14 +35,6 @@ BOMBS = [
 ]
 
 
-def cpu_share() -> float:
-    """The share of a core that this process gets now: on a crowded machine no clock can be kept to."""
-    wall, cpu = time.monotonic(), time.process_time()
-    while time.process_time() - cpu < 0.05:
-        pass
-    return 0.05 / (time.monotonic() - wall)
-
-
 @pytest.fixture(scope="module")
 def warm():
     with Grader(1) as grader:
@@ -52,23 +44,21 @@ def warm():
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=range(len(BOMBS)))
 def test_a_bomb_is_wrong_within_the_limit(warm: Grader, bomb: str):
-    share = cpu_share()
     start = time.monotonic()
     verdict = warm.grade_many([(GOLD, f"<answer>{bomb}</answer>")])[0]
     elapsed = time.monotonic() - start
     assert not verdict.correct
-    assert elapsed < (2.0 if min(share, cpu_share()) > 0.3 else 6.0)
+    assert elapsed < process.WALL_S  # processor time is limited: how long that takes is up to the machine
     assert not os.path.exists("/tmp/mlpo-pwned")
 
 
 @pytest.mark.parametrize("name", TRAPS)
 def test_a_megabyte_of_mathematics_is_wrong_within_the_limit(warm: Grader, name: str):
-    share = cpu_share()
     start = time.monotonic()
     verdict = warm.grade_many([(GOLD, f"<answer>{TRAPS[name]}</answer>")])[0]
     elapsed = time.monotonic() - start
     assert not verdict.correct
-    assert elapsed < (2.0 if min(share, cpu_share()) > 0.3 else 6.0)
+    assert elapsed < process.WALL_S  # processor time is limited: how long that takes is up to the machine
 
 
 def test_the_worker_goes_on_after_bombs(warm: Grader):
