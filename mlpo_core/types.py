@@ -55,10 +55,14 @@ class Generation(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What was read out of a response (None when nothing was found) and whether it equals the gold answer."""
+    """What was read out of a response (None when nothing was found) and whether it equals the gold answer.
+
+    `ungraded` where a limit of grading stopped that: then `correct` is False, and nobody knows.
+    """
 
     extracted: str | None
     correct: bool
+    ungraded: bool = False
 
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

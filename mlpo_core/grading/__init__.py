@@ -1,7 +1,7 @@
 """Grade responses: read the final answer out of any text, and compare it with the gold answer of its kind.
 
-Nothing that a model wrote is executed. Option, number and text answers are compared here; free-form mathematics in
-worker processes that are killed when an answer takes more than its time.
+Nothing that a model wrote is executed. Every answer is read and compared in worker processes, where the kernel stops
+one that takes more than its processor time: it is `ungraded`, which counts as wrong and is shown.
 """
 
 from mlpo_core.grading.infer import infer_kind

@@ -1,50 +1,49 @@
-"""Grade responses: cheap kinds here, free-form mathematics in worker processes with hard limits."""
+"""Grade responses in worker processes, which are stopped over an answer that takes too long and replaced when lost."""
 
 import atexit
-import contextlib
-import json
-import logging
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, Self, cast
+from typing import Any, NamedTuple, Self
 
-from mlpo_core.grading import maths
-from mlpo_core.grading.exact import grade_exact
-from mlpo_core.grading.number import grade_number
-from mlpo_core.grading.option import grade_option, listed_options
+from mlpo_core.grading.process import Operation, Worker
+from mlpo_core.progress import log
 from mlpo_core.types import Task, Verdict
 
-CPU_S, WALL_S, MEMORY_BYTES = 0.6, 1.6, 2 << 30
-"""Limits of one comparison: seconds of CPU and of wall time, and address space. Past them the answer is wrong.
-
-Equal answers take under 0.2 s of CPU time. A comparison that a busy machine left without it is tried once more.
-"""
-
-_log = logging.getLogger(__name__)
 _REMEMBERED = 100_000
-_SCRIPT = Path(__file__).with_name("maths_worker.py")
+_CHUNK = {"read": 32, "compare": 1}
+"""Items that a worker is given at once: the cost of asking is shared, and no worker is left with all the slow ones."""
 
 _Job = tuple[str, tuple[str, ...]]
+
+
+class _Reading(NamedTuple):
+    """What a worker found in a response; `correct` is None where the comparison `job` decides."""
+
+    extracted: str | None
+    correct: bool | None
+    job: _Job = ("", ())
 
 
 class Grader:
     """Grades many responses. A context manager: it owns worker processes, started when first needed.
 
+    An answer that takes more than its processor time, or over which a worker is lost twice, is `ungraded`; how many
+    these are is logged.
+
     Args:
-        processes: Worker processes for free-form mathematics; by default one per available core, at most four.
+        processes: Worker processes at most; by default one per available core, at most four.
     """
 
     def __init__(self, processes: int | None = None) -> None:
-        self._limit = processes or min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        self._workers: list[_Worker] = []
-        self._known: dict[_Job, bool | None] = {}
+        self._limit = processes or min(4, cores())
+        self._workers: list[Worker] = []
+        self._known: dict[_Job, bool] = {}
         self._lock = threading.Lock()
+        self.ungraded = 0
+        """Responses so far that could not be graded within the limits."""
 
     def __enter__(self) -> Self:
         return self
@@ -57,104 +56,91 @@ class Grader:
     def close(self) -> None:
         """End the worker processes. A closed grader starts new ones when used again."""
         with self._lock:
-            for worker in self._workers:
-                worker.close()
-            self._workers.clear()
+            self._close()
 
     def grade_many(self, pairs: Sequence[tuple[Task, str | None]]) -> list[Verdict]:
         """One verdict per (task, response), in order. Equal comparisons are made once."""
-        prepared = [_prepare(task, response) for task, response in pairs]
-        jobs = dict.fromkeys((p.gold, p.candidates) for p in prepared if isinstance(p, maths.Prepared))
         with self._lock:
-            if len(self._known) > _REMEMBERED:
-                self._known.clear()
-            self._distribute([job for job in jobs if job not in self._known])
-            verdicts = [
-                p if isinstance(p, Verdict) else Verdict(p.extracted, bool(self._known[p.gold, p.candidates]))
-                for p in prepared
-            ]
-            if starved := [job for job in jobs if self._known[job] is None]:
-                message = (
-                    "%d of %d comparisons got almost no CPU time, twice, and count as wrong: the machine is too busy"
-                )
-                _log.warning(message, len(starved), len(jobs))
-            for job in starved:
-                del self._known[job]
+            maths = any(task.answer_kind == "math" for task, _ in pairs)
+            asked = [_request(task, response) for task, response in pairs]
+            readings = [_reading(answer) for answer in self._ask("read", asked, maths)]
+            decided = self._compare([r.job for r in readings if r and r.correct is None])
+            verdicts = [_verdict(reading, decided) for reading in readings]
+            if ungraded := sum(verdict.ungraded for verdict in verdicts):
+                self.ungraded += ungraded
+                log(f"{ungraded} of {len(pairs)} responses ungraded: they exceeded a limit, and count as wrong")
             return verdicts
 
-    def _distribute(self, jobs: list[_Job]) -> None:
-        while len(self._workers) < min(self._limit, len(jobs)):
-            self._workers.append(_Worker())
-        if len(jobs) <= 1 or len(self._workers) == 1:
-            for job in jobs:
-                self._known[job] = self._workers[0].compare(job)
-            return
-        queue: SimpleQueue[_Job | None] = SimpleQueue()
-        for job in (*jobs, *[None] * len(self._workers)):
-            queue.put(job)
+    def _compare(self, jobs: Sequence[_Job]) -> dict[_Job, bool | None]:
+        """Whether a candidate equals the gold expression, for every job; None where that could not be settled."""
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
+        distinct = dict.fromkeys(jobs)
+        new = [job for job in distinct if job not in self._known]
+        answers = dict(zip(new, self._ask("compare", new, True), strict=True))
+        self._known.update({job: answer for job, answer in answers.items() if answer is not None})
+        return {job: answers[job] if job in answers else self._known[job] for job in distinct}
+
+    def _ask(self, operation: Operation, items: Sequence[Any], maths: bool) -> list[Any]:
+        """One answer per item, in order, from as many workers as there is work for."""
+        if not items:
+            return []
+        size = _CHUNK[operation]
+        chunks = [items[i : i + size] for i in range(0, len(items), size)]
+        workers = self._started(min(self._limit, len(chunks)), maths)
+        if len(workers) == 1:
+            return [answer for chunk in chunks for answer in workers[0].ask(operation, chunk)]
+        answers: list[list[Any]] = [[]] * len(chunks)
+        queue: SimpleQueue[int | None] = SimpleQueue()
+        for i in (*range(len(chunks)), *[None] * len(workers)):
+            queue.put(i)
         failures: list[BaseException] = []
-        threads = [threading.Thread(target=self._drain, args=(worker, queue, failures)) for worker in self._workers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+
+        def drain(worker: Worker) -> None:
+            try:
+                while (i := queue.get()) is not None:
+                    answers[i] = worker.ask(operation, chunks[i])
+            except BaseException as error:
+                failures.append(error)
+
+        self._run([threading.Thread(target=drain, args=(worker,)) for worker in workers])
         if failures:
             raise failures[0]
+        return [answer for chunk in answers for answer in chunk]
 
-    def _drain(self, worker: "_Worker", queue: "SimpleQueue[_Job | None]", failures: list[BaseException]) -> None:
+    def _run(self, threads: Sequence[threading.Thread]) -> None:
+        for thread in threads:
+            thread.start()
         try:
-            while (job := queue.get()) is not None:
-                self._known[job] = worker.compare(job)
-        except BaseException as error:
-            failures.append(error)
+            for thread in threads:
+                thread.join()
+        except BaseException:  # Ctrl-C
+            for worker in self._workers:
+                worker.stop()
+            for thread in threads:
+                thread.join()
+            self._close()
+            raise
 
+    def _started(self, count: int, maths: bool) -> list[Worker]:
+        """This many workers, able to compare mathematics where that is needed."""
+        if maths and not all(worker.maths for worker in self._workers):
+            self._close()
+        maths = maths or any(worker.maths for worker in self._workers)
+        while len(self._workers) < count:
+            self._workers.append(Worker(maths))
+        return self._workers[:count]
 
-class _Worker:
-    """A `maths_worker` process. See there for how a comparison is kept within its limits."""
-
-    def __init__(self) -> None:
-        limits = [str(CPU_S), str(WALL_S), str(MEMORY_BYTES)]
-        # One thread and a fixed hash seed: the same answer gets the same verdict everywhere.
-        environment = {**os.environ, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-P", str(_SCRIPT), *limits]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment
-        )
-        self._in, self._out = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
-        self._ready = False
-
-    def compare(self, job: _Job) -> bool | None:
-        """Whether a candidate equals the gold expression; None when the machine was too busy to say."""
-        try:
-            if not self._ready and self._out.readline() != "ready\n":
-                raise BrokenPipeError
-            self._ready = True
-            self._in.write(json.dumps({"gold": job[0], "candidates": job[1]}) + "\n")
-            self._in.flush()
-            answer = self._out.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            raise RuntimeError(f"the grading worker ended with exit code {self._process.wait()}")
-        verdict = json.loads(answer)
-        return None if verdict == "starved" else verdict is True
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._out.close()
-        with contextlib.suppress(BrokenPipeError):
-            self._in.close()
+    def _close(self) -> None:
+        while self._workers:
+            self._workers.pop().close()
 
 
 _shared: dict[int, Grader] = {}
 
 
 def grade(task: Task, response: str | None) -> Verdict:
-    """Grade one response. Free-form mathematics shares one worker process, started on first use."""
-    prepared = _prepare(task, response)
-    if isinstance(prepared, Verdict):
-        return prepared
+    """Grade one response. All callers share one worker process, started on first use."""
     # Keyed by process: a forked child must not talk over its parent's pipes.
     if os.getpid() not in _shared:
         _shared[os.getpid()] = Grader(processes=1)
@@ -164,27 +150,35 @@ def grade(task: Task, response: str | None) -> Verdict:
 
 def self_check(tasks: Iterable[Task]) -> list[str]:
     """The ids of tasks whose own gold answer is not graded correct: bare, in a box, or in an answer tag."""
-    rejected: list[str] = []
+    checked = list(tasks)
+    rejected: dict[str, None] = {}
     with Grader() as grader:
-        for task in tasks:
-            forms = (task.answer, f"\\boxed{{{task.answer}}}", f"<think>So.</think>\n<answer>{task.answer}</answer>")
-            if not all(verdict.correct for verdict in grader.grade_many([(task, form) for form in forms])):
-                rejected.append(task.task_id)
-    return rejected
+        for form in ("{}", "\\boxed{{{}}}", "<think>So.</think>\n<answer>{}</answer>"):
+            verdicts = grader.grade_many([(task, form.format(task.answer)) for task in checked])
+            wrong = (task for task, verdict in zip(checked, verdicts, strict=True) if not verdict.correct)
+            rejected.update(dict.fromkeys(task.task_id for task in wrong))
+    return [task.task_id for task in checked if task.task_id in rejected]
 
 
-def _prepare(task: Task, response: str | None) -> Verdict | maths.Prepared:
-    if response is None or not response.strip():
-        return Verdict(None, False)
-    # Lone surrogates cannot be written to Parquet.
-    response = response.encode("utf-8", "replace").decode()
-    match task.answer_kind:
-        case "option":
-            return grade_option(task.answer, task.choices or listed_options(task.question), response)
-        case "number":
-            return grade_number(task.answer, response)
-        case "exact":
-            return grade_exact(task.answer, response)
-        case "math":
-            prepared = maths.prepare(task.answer, response)
-            return prepared if prepared.correct is None else Verdict(prepared.extracted, prepared.correct)
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _request(task: Task, response: str | None) -> list[Any]:
+    return [task.benchmark, task.question, task.choices, task.answer, task.answer_kind, response]
+
+
+def _reading(answer: Any) -> _Reading | None:
+    """A worker's answer to `read`; None where it was stopped."""
+    if answer is None:
+        return None
+    extracted, correct, *job = answer
+    return _Reading(extracted, correct, (job[0], tuple(job[1]))) if job else _Reading(extracted, correct)
+
+
+def _verdict(reading: _Reading | None, decided: dict[_Job, bool | None]) -> Verdict:
+    if reading is None:
+        return Verdict(None, False, ungraded=True)
+    correct = decided[reading.job] if reading.correct is None else reading.correct
+    return Verdict(reading.extracted, correct is True, ungraded=correct is None)

@@ -14,6 +14,7 @@ _KEPT = "What is finished is kept: run the same command again afterwards"
 _DISK = {
     errno.ENOSPC: f"the disk is full. Free some space (`python -m mlpo_core prune` says what nothing uses). {_KEPT}",
     errno.EDQUOT: f"the disk quota is used up. Free some space (`python -m mlpo_core prune`). {_KEPT}",
+    errno.EFBIG: f"a file may not be as large as this here. Raise `ulimit -f`, or set MLPO_ROOT elsewhere. {_KEPT}",
     errno.EROFS: "the disk is read-only. Mount it writable, or set MLPO_ROOT to another place",
     errno.EACCES: "permission denied. Give this user the right to read and write there, or set MLPO_ROOT elsewhere",
     errno.EPERM: "permission denied. Give this user the right to read and write there, or set MLPO_ROOT elsewhere",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlpo_core.grading import grade
+from mlpo_core import grading
 from mlpo_core.grading.option import letter_of, listed_options
 from mlpo_core.types import Task
 
@@ -11,6 +11,11 @@ PLANETS = ("Venus", "Mars", "Venus and Mars", "Jupiter")
 
 def task(answer: str = "B", choices: tuple[str, ...] = PLANETS, question: str = "Which?") -> Task:
     return Task("t", "mmlu", "", "test", question, choices, answer, "option")
+
+
+def grade(task: Task, response: str | None) -> tuple[str | None, bool]:
+    extracted, correct, _ = grading.grade(task, response)
+    return extracted, correct
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,7 @@ def test_letter_of_a_gold_answer(gold: str, letter: str | None):
 
 def test_a_long_text_cut_off_before_an_answer_states_none():
     text = "Consider (A), which is hot. " * 30 + "Now consider (B), which"
-    assert grade(task("B"), text).extracted is None
+    assert grade(task("B"), text)[0] is None
 
 
 def test_answers_to_several_unnumbered_questions_count_only_if_first_and_last_agree():

@@ -1,12 +1,18 @@
-"""The worker processes: bombs are stopped in time, verdicts survive them, nothing is left behind."""
+"""The worker processes: bombs are stopped in time, lost workers are replaced, nothing is left behind."""
 
+import contextlib
 import os
+import signal
+import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mlpo_core.grading import Grader, grade, pool, self_check
-from mlpo_core.types import Task
+from mlpo_core.grading import Grader, grade, process, self_check
+from mlpo_core.types import AnswerKind, Task
 from tests.core.grading.test_grading_hostile import TRAPS
 
 GOLD = Task("t", "math", "", "test", "?", (), r"\frac{1}{2}\sqrt{2}", "math")
@@ -29,14 +35,6 @@ BOMBS = [
 ]
 
 
-def cpu_share() -> float:
-    """The share of a core that this process gets now: on a crowded machine no clock can be kept to."""
-    wall, cpu = time.monotonic(), time.process_time()
-    while time.process_time() - cpu < 0.05:
-        pass
-    return 0.05 / (time.monotonic() - wall)
-
-
 @pytest.fixture(scope="module")
 def warm():
     with Grader(1) as grader:
@@ -46,23 +44,21 @@ def warm():
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=range(len(BOMBS)))
 def test_a_bomb_is_wrong_within_the_limit(warm: Grader, bomb: str):
-    share = cpu_share()
     start = time.monotonic()
     verdict = warm.grade_many([(GOLD, f"<answer>{bomb}</answer>")])[0]
     elapsed = time.monotonic() - start
     assert not verdict.correct
-    assert elapsed < (2.0 if min(share, cpu_share()) > 0.3 else 6.0)
+    assert elapsed < process.WALL_S  # processor time is limited: how long that takes is up to the machine
     assert not os.path.exists("/tmp/mlpo-pwned")
 
 
 @pytest.mark.parametrize("name", TRAPS)
 def test_a_megabyte_of_mathematics_is_wrong_within_the_limit(warm: Grader, name: str):
-    share = cpu_share()
     start = time.monotonic()
     verdict = warm.grade_many([(GOLD, f"<answer>{TRAPS[name]}</answer>")])[0]
     elapsed = time.monotonic() - start
     assert not verdict.correct
-    assert elapsed < (2.0 if min(share, cpu_share()) > 0.3 else 6.0)
+    assert elapsed < process.WALL_S  # processor time is limited: how long that takes is up to the machine
 
 
 def test_the_worker_goes_on_after_bombs(warm: Grader):
@@ -71,27 +67,114 @@ def test_the_worker_goes_on_after_bombs(warm: Grader):
     assert [verdict.correct for verdict in verdicts] == [True, False, True, True]
 
 
-def test_a_starved_comparison_counts_as_wrong_and_is_not_remembered(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    answers: list[bool | None] = [None, True]
-    monkeypatch.setattr(pool._Worker, "compare", lambda worker, job: answers.pop(0))
-    right = [(GOLD, r"\boxed{\sqrt{0.5}}")]
+def test_what_the_time_limit_stops_is_ungraded_and_counted(capsys: pytest.CaptureFixture[str]):
+    bomb, right = (GOLD, r"\boxed{9^{9^{9^{9}}}}"), (GOLD, r"\boxed{\sqrt{0.5}}")
     with Grader(1) as grader:
-        assert not grader.grade_many(right)[0].correct
-        assert "1 of 1 comparisons got almost no CPU time" in caplog.text
-        assert grader.grade_many(right)[0].correct
-        assert grader.grade_many(right)[0].correct
+        verdicts = grader.grade_many([bomb, right, bomb])
+        assert [verdict.ungraded for verdict in verdicts] == [True, False, True]
+        assert [verdict.correct for verdict in verdicts] == [False, True, False]
+        assert verdicts[0].extracted == "9^{9^{9^{9}}}"
+        assert grader.ungraded == 2
+    assert "2 of 3 responses ungraded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["option", "exact", "number", "math"])
+def test_a_response_of_any_kind_that_takes_too_long_to_read_is_ungraded(
+    monkeypatch: pytest.MonkeyPatch, kind: AnswerKind
+):
+    task = Task("t", "bbh", "", "test", "?", ("x", "y"), "1" if kind in ("number", "math") else "A", kind)
+    short = (task, f"<answer>{task.answer}</answer>")
+    with Grader(1) as grader:
+        assert grader.grade_many([short])[0].correct
+    monkeypatch.setattr(process, "READ_S", 0.001)
+    endless = "A phrase, and (B) 12 or $x$; " * 1_000_000
+    with Grader(1) as grader:
+        assert grader.grade_many([(task, endless), (task, None)]) == [(None, False, True), (None, False, False)]
+
+
+def test_waiting_is_no_processor_time():
+    start = time.monotonic()
+    with Grader(1) as grader:
+        grader.grade_many([(GOLD, None)])
+        threading.Timer(0.2, os.killpg, (grader._workers[0].pid, signal.SIGSTOP)).start()
+        threading.Timer(2.0, os.killpg, (grader._workers[0].pid, signal.SIGCONT)).start()
+        time.sleep(0.5)
+        assert grader.grade_many([(GOLD, r"\boxed{\sqrt{0.5}}")])[0].correct
+    assert time.monotonic() - start > process.READ_S + process.COMPARE_S
+
+
+def child(pid: int) -> int:
+    """The process that a worker forked."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                return int(folder.name)
+    raise AssertionError(f"process {pid} has no child")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(lambda pid: os.killpg(pid, signal.SIGKILL), id="worker and child killed"),
+        pytest.param(lambda pid: os.kill(pid, signal.SIGKILL), id="worker killed"),
+        pytest.param(lambda pid: os.kill(child(pid), signal.SIGKILL), id="child killed"),
+        pytest.param(lambda pid: os.killpg(pid, signal.SIGSTOP), id="worker and child stopped"),
+        pytest.param(lambda pid: os.kill(pid, signal.SIGSTOP), id="worker stopped"),
+        pytest.param(lambda pid: os.kill(child(pid), signal.SIGSTOP), id="child stopped"),
+    ],
+)
+def test_a_lost_worker_is_replaced_and_no_verdict_changes(monkeypatch: pytest.MonkeyPatch, how: Callable[[int], None]):
+    monkeypatch.setattr(process, "WALL_S", 3.0)
+    task = Task("t", "bbh", "", "test", "?", (), "7", "number")
+    pairs = [(task, f"The answer is {i}.") for i in range(100)]
+    with Grader(2) as grader:
+        before = grader.grade_many(pairs)
+        for worker in grader._workers:
+            how(worker.pid)
+        assert grader.grade_many(pairs) == before
+        assert sum(verdict.correct for verdict in before) == 1
+        assert grader.grade_many(pairs) == before
+
+
+def test_an_answer_over_which_two_workers_are_lost_is_ungraded_and_not_remembered(monkeypatch: pytest.MonkeyPatch):
+    right = (GOLD, r"\boxed{\sqrt{0.5}}")
+    with Grader(1) as grader:
+        receive, losses = process.Worker._receive, [process._Lost(), process._Lost()]
+
+        def lossy(worker: process.Worker, seconds: float) -> Any:
+            answer = receive(worker, seconds)
+            if isinstance(answer, bool) and losses:
+                raise losses.pop()
+            return answer
+
+        monkeypatch.setattr(process.Worker, "_receive", lossy)
+        assert grader.grade_many([right]) == [(r"\sqrt{0.5}", False, True)]
+        assert grader.grade_many([right]) == [(r"\sqrt{0.5}", True, False)]
+
+
+def test_a_worker_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(process.sys, "executable", "/bin/false")
+    with Grader(1) as grader, pytest.raises(RuntimeError, match="did not start, 3 times"):
+        grader.grade_many([(GOLD, "1")])
+
+
+def test_a_bug_is_an_error_and_the_next_call_works():
+    broken = Task("t", "bbh", "", "test", "?", (), None, "number")  # pyright: ignore[reportArgumentType]
+    with Grader(1) as grader:
+        with pytest.raises(RuntimeError, match="grading failed:\nTraceback"):
+            grader.grade_many([(broken, "The answer is 7.")])
+        assert grader.grade_many([(GOLD, r"\boxed{\sqrt{0.5}}")])[0].correct
 
 
 def test_equal_comparisons_are_made_once(monkeypatch: pytest.MonkeyPatch):
     asked: list[object] = []
+    ask = process.Worker.ask
 
-    def compare(worker: object, job: object) -> bool:
-        asked.append(job)
-        return True
+    def counted(worker: process.Worker, operation: process.Operation, items: list[Any]) -> list[Any]:
+        asked.extend(items if operation == "compare" else [])
+        return ask(worker, operation, items)
 
-    monkeypatch.setattr(pool._Worker, "compare", compare)
+    monkeypatch.setattr(process.Worker, "ask", counted)
     with Grader(2) as grader:
         grader.grade_many([(GOLD, r"\boxed{\sqrt{0.5}}")] * 50)
         grader.grade_many([(GOLD, r"So the answer is $\sqrt{0.5}$.")])
@@ -106,12 +189,44 @@ def test_verdicts_keep_the_order_of_the_pairs_over_two_workers():
         assert [verdict.correct for verdict in grader.grade_many(pairs)] == [i != 3 for i in range(8)]
 
 
-def test_a_closed_grader_leaves_no_process():
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_closed_grader_leaves_no_process(stopped: bool):
     with Grader(2) as grader:
-        grader.grade_many([(GOLD, r"\boxed{\sqrt{0.5}}"), (GOLD, r"\boxed{\sqrt{0.7}}")])
-        workers = [worker._process for worker in grader._workers]
-        assert len(workers) == 2
-    assert all(worker.poll() is not None for worker in workers)
+        grader.grade_many([(GOLD, "1")] * 40)
+        groups = [worker.pid for worker in grader._workers]
+        assert len(groups) == 2
+        for group in groups if stopped else ():
+            os.kill(child(group), signal.SIGSTOP)
+    for group in groups:
+        assert_gone(group)
+
+
+def test_an_interrupted_call_leaves_no_process(monkeypatch: pytest.MonkeyPatch):
+    def interrupt(thread: threading.Thread) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    grader = Grader(2)
+    grader.grade_many([(GOLD, rf"\boxed{{\sqrt{{{i}}}}}") for i in range(40)])
+    groups = [worker.pid for worker in grader._workers]
+    monkeypatch.setattr(threading.Thread, "join", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        grader.grade_many([(GOLD, rf"\boxed{{{i}^{{9^{{9^{{9}}}}}}}}") for i in range(2, 40)])
+    assert grader._workers == []
+    for group in groups:
+        assert_gone(group)
+
+
+def assert_gone(group: int) -> None:
+    """No process of the group is left; whoever adopts a killed one may take a moment to bury it."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"process group {group} is still there")
 
 
 def test_grade_compares_mathematics_too():

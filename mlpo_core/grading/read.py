@@ -1,0 +1,25 @@
+"""Read one response: the verdict, or what a comparison of free-form mathematics still has to settle."""
+
+from mlpo_core.grading import maths
+from mlpo_core.grading.exact import grade_exact
+from mlpo_core.grading.number import grade_number
+from mlpo_core.grading.option import grade_option, listed_options
+from mlpo_core.types import Task, Verdict
+
+
+def read(task: Task, response: str | None) -> Verdict | maths.Prepared:
+    """Find the answer in a response. Grade it, except where that takes computer algebra: see `worker`."""
+    if response is None or not response.strip():
+        return Verdict(None, False)
+    # Lone surrogates cannot be written to Parquet.
+    response = response.encode("utf-8", "replace").decode()
+    match task.answer_kind:
+        case "option":
+            return grade_option(task.answer, task.choices or listed_options(task.question), response)
+        case "number":
+            return grade_number(task.answer, response)
+        case "exact":
+            return grade_exact(task.answer, response)
+        case "math":
+            prepared = maths.prepare(task.answer, response)
+            return prepared if prepared.correct is None else Verdict(prepared.extracted, prepared.correct)

@@ -1,0 +1,122 @@
+"""The process that grades: a supervisor that forks a child, which the kernel ends when an answer takes too long.
+
+    python -m mlpo_core.grading.worker {plain,maths} READ_S COMPARE_S MEMORY_BYTES
+
+The supervisor imports once what grading needs and then only waits: its child serves the requests, on the standard input
+and output that it inherits. Before each answer the child sets a kernel timer of its own processor time, whose default
+action ends the process wherever it is, in C code too; a busy machine slows that clock down with everything else. The
+supervisor then writes `stopped` and forks the next child, which takes milliseconds. A child that ends otherwise takes
+the supervisor with it, and `process.Worker` starts another.
+
+A request is a line of JSON, `[operation, [item, …]]`; the answer to each of its items is another. So nothing that a
+model wrote is ever unpickled. Only the LaTeX grammar parses it: `math-verify`'s parser of plain expressions goes
+through Python's `eval`.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from mlpo_core.grading.maths import Prepared
+from mlpo_core.grading.maths_worker import compare
+from mlpo_core.grading.read import read
+from mlpo_core.types import Task
+
+_WARM_UP = (
+    (r"\frac{1}{2}", "0.5"),
+    ("(3,4]", "(3,4)"),
+    (r"3\sqrt{13}", r"\sqrt{118}"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 3 \end{pmatrix}"),
+    ("x=5", "6"),
+)
+_BY_THE_ANSWER = {signal.SIGPROF, signal.SIGSEGV, signal.SIGABRT}
+"""What ends a child because of the answer before it: its time limit, or a library without stack or memory."""
+
+
+def main(kind: str, read_s: float, compare_s: float, memory: int) -> None:
+    """Serve until standard input closes."""
+    logging.disable(logging.CRITICAL)
+    sys.setrecursionlimit(2000)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    if kind == "maths":
+        # Children inherit what this imports and what the parser has learnt.
+        for gold, candidate in _WARM_UP:
+            compare(gold, [candidate])
+    _write(answers, "ready")
+    while (status := _wait_for_child(answers, {"read": read_s, "compare": compare_s}, memory)) != 0:
+        if -status not in _BY_THE_ANSWER:
+            sys.exit(f"a grading process ended with exit code {status}")
+        _write(answers, "stopped")
+
+
+def _wait_for_child(answers: BinaryIO, cpu_s: dict[str, float], memory: int) -> int:
+    """Fork a child and wait for its end. Returns its exit code: 0 when standard input closed."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            _serve(answers, cpu_s, memory)
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _serve(answers: BinaryIO, cpu_s: dict[str, float], memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    operations: dict[str, Callable[[list[Any]], Any]] = {"read": _read, "compare": _compare}
+    for line in sys.stdin.buffer:
+        operation, items = json.loads(line)
+        for item in items:
+            signal.setitimer(signal.ITIMER_PROF, cpu_s[operation])
+            answer = _attempt(operations[operation], item)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            _write(answers, answer)
+
+
+def _attempt(operation: Callable[[list[Any]], Any], item: list[Any]) -> Any:
+    """The answer to an item; None where memory or stack did not suffice."""
+    try:
+        return operation(item)
+    except (MemoryError, RecursionError):
+        return None
+    except Exception:
+        return {"error": traceback.format_exc()}
+
+
+def _read(item: list[Any]) -> list[Any]:
+    benchmark, question, choices, answer, kind, response = item
+    found = read(Task("", benchmark, "", "test", question, tuple(choices), answer, kind), response)
+    if isinstance(found, Prepared):
+        return [found.extracted, None, found.gold, found.candidates]
+    return [found.extracted, found.correct]
+
+
+def _compare(item: list[Any]) -> bool:
+    gold, candidates = item
+    try:
+        return bool(compare(gold, candidates))
+    except MemoryError:
+        raise
+    except Exception:  # what the parser or the algebra system cannot handle equals nothing
+        return False
+
+
+def _write(answers: BinaryIO, answer: Any) -> None:
+    answers.write(json.dumps(answer).encode() + b"\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
