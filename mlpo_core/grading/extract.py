@@ -4,6 +4,7 @@ A response is untrusted and may be huge: everything here is linear in its length
 searches), and at most `LIMIT` characters from its end are searched.
 """
 
+import itertools
 import re
 from typing import NamedTuple
 
@@ -218,6 +219,8 @@ def _phrases(text: str) -> list[tuple[int, str]]:
     cues = [*cues[:1], *cues[1:][-_PHRASES_READ:]]
     places = [(m.end(), _stated(m, text)) for m in cues]
     found = [(start, content) for start, content in places if content and not _QUESTION.match(content)]
+    # "Final answer: The answer is 7" says it once.
+    found = [a for a, b in itertools.zip_longest(found, found[1:]) if not b or "\n" in text[a[0] : b[0]] or b[0] - a[0] > 40]
     if cues and (corrected := _correction(text, cues[-1])):
         found.append(corrected)
     last = _FEW_SHOT_ANSWER.search(text, max(0, len(text) - 120))
