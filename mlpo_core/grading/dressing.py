@@ -10,7 +10,9 @@ _TURN = re.compile(
 _ROLE = re.compile(r"\s{0,9}(?:assistant|model|user|system)?\s{0,9}(?:<\|end_header_id\|>)?\s{0,9}(?![^\s])")
 _HEADER = re.compile(r"\s{0,9}(?:assistant|model)\s{0,3}(?:<\|end_header_id\|>|\n)")
 _FIELD = re.compile(r"""["'](?:final[_ ]?)?answer["']\s{0,4}:\s{0,4}""", re.IGNORECASE)
-_VALUE = re.compile(r""""((?:[^"\\\n]|\\.){1,1000})"|'((?:[^'\\\n]|\\.){1,1000})'|(\[[^\]\n]{1,1000}\]|[^,}\s][^,}\n]{0,200})""")
+_VALUE = re.compile(
+    r""""((?:[^"\\\n]|\\.){1,1000})"|'((?:[^'\\\n]|\\.){1,1000})'|(\[[^\]\n]{1,1000}\]|[^,}\s][^,}\n]{0,200})"""
+)
 
 _INVISIBLE = [0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]
 _CHARACTERS: dict[int, str | None] = {
@@ -62,3 +64,16 @@ def _decoded(value: re.Match[str]) -> str:
         return str(json.loads(f'"{quoted}"')) if re.search(r'\\[\\"/]', quoted) else quoted
     except ValueError:
         return quoted
+
+
+_RECOGNISED = 12
+"""Characters from which on a question is looked for in a response."""
+
+
+def without_question(response: str, question: str) -> str:
+    """A response without the question where it repeats it word for word: what is asked is not answered by it."""
+    words = question.split()
+    asked = " ".join(words)
+    if len(asked) < _RECOGNISED or words[0] not in response or asked not in " ".join(response.split()):
+        return response
+    return re.sub(r"\s+".join(map(re.escape, words)), "\n", response)

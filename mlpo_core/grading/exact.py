@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from mlpo_core.grading.dressing import plain
+from mlpo_core.grading.dressing import plain, without_question
 from mlpo_core.grading.extract import Statement, statements, visible
 from mlpo_core.grading.labels import LABELS, read_label
 from mlpo_core.types import Verdict
@@ -21,8 +21,9 @@ _INTRODUCED = re.compile(r":[*_]{0,3}[ \t]{0,9}(?=\S)|:[*_]{0,3}[ \t]{0,9}\n\s{0
 _EDGES = " \t\r\n\"'`“”‘’*_.,:;!?$"
 
 
-def grade_exact(gold: str, response: str) -> Verdict:
+def grade_exact(gold: str, response: str, question: str = "") -> Verdict:
     """Compare what a response states with a gold text, after the same normalisation of both."""
+    response = without_question(response, question)
     for labels in LABELS:
         if normalise(gold) in labels:
             extracted = read_label(response, labels)

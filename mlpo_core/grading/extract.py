@@ -80,9 +80,10 @@ _SUMMARY = re.compile(
     r"[^\n]{0,60}?(?:answers|analysis|deductions|questions|responses|答案|问题|所有|以上)",
     re.IGNORECASE | re.MULTILINE,
 )
+_HASHES = re.compile(r"^####\s{0,3}(\S[^\n]{0,100})\s{0,9}\Z", re.MULTILINE)
 _FEW_SHOT_ANSWER = re.compile(r"^[\s*_#>]{0,6}A:[ \t*]{0,4}(\S[^\n]{0,100})\s{0,9}\Z", re.MULTILINE)
 _FINISHED = re.compile(
-    r"(?:[.!?\]}\"'”’»…*`$]|(?:\b\w|\d|\\)\)|\n\W{0,6}(?:\(?[A-Z]\)[^\n]{0,60}|[^\n]{0,40}\d[^\n]{0,40}(?<![\\=+*/^({,])))\s*\Z"
+    r"(?:[.!?\]}\"'”’»…*`$。！？]|(?:\b\w|\d|\\)\)|\n\W{0,6}(?:\(?[A-Z]\)[^\n]{0,60}|[^\n]{0,40}\d[^\n]{0,40}(?<![\\=+*/^({,])))\s*\Z"
 )
 _SHORT = 400
 _FIRST_OPTION = re.compile(r"^[\s>*_-]{0,8}\(?A\)[^\n]{0,200}", re.MULTILINE)
@@ -132,7 +133,9 @@ def statements(response: str) -> list[Statement]:
     said = visible(response)
     tagged = _tagged(said)
     text = _before_summary(_before_next_question(said)) if tagged is None else tagged
-    found = [*_boxes(text), *_phrases(text), *json_answers(text)]
+    boxes, inside = _boxes(text)
+    phrases = [(start, said) for start, said in _phrases(text) if not any(a < start <= b for a, b in inside)]
+    found = [*boxes, *phrases, *json_answers(text)]
     found.sort(key=lambda place: place[0], reverse=True)
     marked = [Statement(content, text[start : start + _STATEMENT_LIMIT], True) for start, content in found]
     return [*marked, Statement(text.strip(), text, tagged is not None)]
@@ -168,28 +171,34 @@ def _tagged(text: str) -> str | None:
     return None
 
 
-def _boxes(text: str) -> list[tuple[int, str]]:
-    """The content of the last `\\boxed{…}` that is closed, and of those after it on the same line."""
-    found: list[tuple[int, str]] = []
+def _boxes(text: str) -> tuple[list[tuple[int, str]], list[tuple[int, int]]]:
+    """The content of every closed `\\boxed{…}`, the last ones as one if nothing else stands between them; their spans."""
+    found: list[tuple[int, int, str]] = []
     for match in list(_BOX.finditer(text))[-_BOXES_TRIED:]:
         content = _braced(text, match.end())
         if content and content.strip():
-            found.append((match.start(), content.strip()))
-    if len(found) < 2:
-        return found
+            found.append((match.start(), match.end() + len(content) + 2, content.strip()))
+    spans = [(start, end) for start, end, _ in found]
     last = len(found) - 1
-    while last > 0 and _joined(text[found[last - 1][0] : found[last][0]], found[last - 1][1]):
+    while last > 0 and _joined(text[found[last - 1][1] : found[last][0]], found[last - 1][2], found[last][2]):
         last -= 1
-    together = ", ".join(content for _, content in found[last:])
-    return [*found[:last], (found[-1][0], together)]
+    together = ", ".join(content for _, _, content in found[max(last, 0) :])
+    alone = [(start, content) for start, _, content in found[: max(last, 0)]]
+    return [*alone, *([(found[-1][0], together)] if found else [])], spans
 
 
-def _joined(between: str, content: str) -> bool:
-    """Whether nothing but "and", "or" or a comma separates a box from the next one."""
-    gap = between.rsplit(content, 1)[-1]
-    return (
-        re.fullmatch(r"[\s}$,;\\()]*(?:and|or|text\{ ?(?:and|or) ?)?[\s}$,;\\()]*", gap) is not None and len(gap) < 40
-    )
+_GAP = re.compile(
+    r"[\s$,;.()\[\]*•&-]*(?:and|or)?[\s$,;.()\[\]*•&-]*(?:[A-Za-z](?:_\{?\w\}?)?\s?=)?[\s$,;.()\[\]*•&-]*",
+    re.IGNORECASE,
+)
+
+
+def _joined(gap: str, content: str, following: str) -> bool:
+    """Whether nothing but "and", "or", a comma or a name and "=" separates a box from the next one."""
+    if len(gap) > 60 or content == following:
+        return False
+    words = re.sub(r"\\(?:text|mbox|textrm)\s?\{([^{}]{0,20})\}|\\(?:q?quad|[,;:! \[\]()\\])", r" \1 ", gap)
+    return _GAP.fullmatch(words) is not None
 
 
 def _braced(text: str, start: int) -> str | None:
@@ -220,10 +229,13 @@ def _phrases(text: str) -> list[tuple[int, str]]:
     places = [(m.end(), _stated(m, text)) for m in cues]
     found = [(start, content) for start, content in places if content and not _QUESTION.match(content)]
     # "Final answer: The answer is 7" says it once.
-    found = [a for a, b in itertools.zip_longest(found, found[1:]) if not b or "\n" in text[a[0] : b[0]] or b[0] - a[0] > 40]
+    found = [
+        a for a, b in itertools.zip_longest(found, found[1:]) if not b or "\n" in text[a[0] : b[0]] or b[0] - a[0] > 40
+    ]
     if cues and (corrected := _correction(text, cues[-1])):
         found.append(corrected)
-    last = _FEW_SHOT_ANSWER.search(text, max(0, len(text) - 120))
+    end = max(0, len(text) - 120)
+    last = _FEW_SHOT_ANSWER.search(text, end) or _HASHES.search(text, end)
     return [*found, (last.start(), last.group(1).strip())] if last else found
 
 

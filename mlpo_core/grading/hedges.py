@@ -20,6 +20,22 @@ _REASON = re.compile(
     r"|\s(?:i\.e\.|e\.g\.)|\n|(?<=[a-z\d)][.!?])\s|[;—–](?=\s)",
     re.IGNORECASE,
 )
+_ASKS = re.compile(
+    r"\W{0,9}(?:what|which|how|who|where|when|is|are|does|do|can|find|compute|evaluate|calculate|determine|expand|simplify|factor|solve|express"
+    r"|enter|write|give|state|prove|show|round|answer|choose|select|list)\b",
+    re.IGNORECASE,
+)
+
+
+def asks(text: str) -> bool:
+    """Whether a text ends in a question or a request, as a task does and an answer does not."""
+    sentences = [s for s in re.split(r"(?<=[.!?])\s+|\n+", text[-2_000:].strip()) if s.strip(" $*")]
+    if not sentences:
+        return False
+    last = sentences[-1].rstrip(" $*")
+    return last.endswith("?") or (
+        _ASKS.match(last) is not None and "=" not in last.rsplit("$", 2)[-1] and "is" not in last.split()
+    )
 
 
 def denied(text: str) -> bool:

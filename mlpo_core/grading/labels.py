@@ -8,7 +8,10 @@ from mlpo_core.grading.hedges import denied, main_clause
 
 LABELS: tuple[tuple[str, str], ...] = (("yes", "no"), ("true", "false"), ("valid", "invalid"))
 _WORDS = {
-    ("yes", "no"): r"yes|no(?=\s{0,2}(?:[^\w\s]|$)|\s(?:or|and)\b)|(?<![\w\s]\s)(?<!\w\s)(?<!\w)no(?=\s(?:it|this|the|that|they|there|he|she)\b)",
+    (
+        "yes",
+        "no",
+    ): r"yes|no(?=\s{0,2}(?:[^\w\s]|$)|\s(?:or|and)\b)|(?<![\w\s]\s)(?<!\w\s)(?<!\w)no(?=\s(?:it|this|the|that|they|there|he|she)\b)",
     ("true", "false"): r"true|false",
     ("valid", "invalid"): r"invalid|valid",
 }

@@ -40,5 +40,7 @@ OPTION_LETTERS = {
 }
 """Letters that stand for options, to be read only where one stands alone as the answer."""
 
-SOFT_ENDINGS = re.compile(r"(?<=[\dA-Z)])\s?(?:です|だ|である|입니다|이다|예요|이에요|は正しい|是正确的|是正確的|正确|है|ই)")
+SOFT_ENDINGS = re.compile(
+    r"(?<=[\dA-Z)])\s?(?:です|だ|である|입니다|이다|예요|이에요|は正しい|是正确的|是正確的|正确|है|ই)"
+)
 """What a sentence puts after the answer where no space divides them."""

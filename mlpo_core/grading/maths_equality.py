@@ -52,7 +52,7 @@ def _towers(expression: Any) -> bool:
     import sympy
 
     if not isinstance(expression, sympy.Basic):
-        return any(map(_towers, expression)) if isinstance(expression, sympy.MatrixBase) else False
+        return any(map(_towers, expression.flat())) if isinstance(expression, sympy.MatrixBase) else False
     exponents = [power.exp for power in expression.atoms(sympy.Pow)]
     arguments = [found.args[0] for found in expression.atoms(sympy.factorial, sympy.gamma, sympy.binomial)]
     return any(_bits(part) > 30 for part in exponents) or any(_bits(part) > 17 for part in arguments)
@@ -124,7 +124,7 @@ def _improper(expression: Any) -> bool:
 
     limits = (sympy.oo, -sympy.oo, sympy.zoo, sympy.nan)
     if not isinstance(expression, sympy.Basic):
-        return any(map(_improper, expression)) if isinstance(expression, sympy.MatrixBase) else False
+        return any(map(_improper, expression.flat())) if isinstance(expression, sympy.MatrixBase) else False
     if expression.has(*limits):
         return True
     if not isinstance(expression, sympy.Expr) or expression.free_symbols:

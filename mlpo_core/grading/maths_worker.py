@@ -51,6 +51,7 @@ _WARM_UP = (
     ("x=5", "6"),
 )
 
+
 def _child(requests: TextIO, answers: TextIO, cpu_s: float, wall_s: float, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError, OSError):  # macOS has no such limit

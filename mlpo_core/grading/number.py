@@ -6,6 +6,7 @@ import unicodedata
 from fractions import Fraction
 from typing import NamedTuple
 
+from mlpo_core.grading.dressing import without_question
 from mlpo_core.grading.extract import statements
 from mlpo_core.grading.hedges import bounded, denied, main_clause
 from mlpo_core.grading.words import CHANGED, NUMBER_WORDS, changed, value_of, without_unicode_numbers
@@ -26,9 +27,12 @@ _NUMBER = re.compile(
 _PARTS = re.compile(r"\s?[:(]|,?\s(?:namely|including|consisting|made\sup|comprising|i\.e\.|that\sis)\b")
 _UNIT = r"(?:\s?[A-Za-z%°'\"]{1,20}){0,2}"
 _CONNECTED = re.compile(
-    rf"{_UNIT}\s{{0,3}}(?:,\s?(?:and|or)?|;|/|\b(?:and/or|or|and|to|through)\b|[-–—~]|\.{{2,3}}|…|)\s{{0,3}}(?:maybe\s|possibly\s|even\s)?\Z", re.IGNORECASE
+    rf"{_UNIT}\s{{0,3}}(?:,\s?(?:and|or)?|;|/|\b(?:and/or|or|and|to|through)\b|[-–—~]|\.{{2,3}}|…|)\s{{0,3}}(?:maybe\s|possibly\s|even\s)?\Z",
+    re.IGNORECASE,
 )
-_OPERATOR = re.compile(r"\s?(?:[+*×÷^]|\\times|\\cdot|\\div|\\pm|±|\b(?:plus|minus|times)\b|(?<=\s)[-/](?=\s))\s?\Z", re.IGNORECASE)
+_OPERATOR = re.compile(
+    r"\s?(?:[+*×÷^]|\\times|\\cdot|\\div|\\pm|±|\b(?:plus|minus|times)\b|(?<=\s)[-/](?=\s))\s?\Z", re.IGNORECASE
+)
 _TOLERANCE = 1e-6
 _LARGEST_POWER = 1_000
 
@@ -39,8 +43,9 @@ class _Found(NamedTuple):
     end: int
 
 
-def grade_number(gold: str, response: str) -> Verdict:
+def grade_number(gold: str, response: str, question: str = "") -> Verdict:
     """Compare the number that a response states with the gold one: exactly, or to 1e-6 where decimals are involved."""
+    response = without_question(response, question)
     wanted = _values(_clean(gold))
     for place in statements(response):
         text = _clean(place.text)
@@ -48,7 +53,9 @@ def grade_number(gold: str, response: str) -> Verdict:
             value = _stated(text) if place.explicit else _concluded(text)
             if value is None:
                 return Verdict(None, False)
-            return Verdict(_write(value), bool(wanted) and wanted[0].value is not None and _equal(value, wanted[0].value))
+            return Verdict(
+                _write(value), bool(wanted) and wanted[0].value is not None and _equal(value, wanted[0].value)
+            )
     return Verdict(None, False)
 
 
@@ -132,7 +139,7 @@ def _value(match: re.Match[str], text: str) -> Fraction | None:
         if match["power"]:
             value *= Fraction(10) ** int(match["power"])
         if match["raised"]:
-            if abs(int(match["raised"])) > _LARGEST_POWER or value.numerator > 10**9 or not value:
+            if abs(int(match["raised"])) > _LARGEST_POWER or value.numerator > 999 or not value:
                 return None
             value **= int(match["raised"])
     # In "9-4" and "x-4" the dash subtracts; in "is -4", "(-4" and "--4" it is a sign.

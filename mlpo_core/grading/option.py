@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from mlpo_core.grading.exact import normalise
+from mlpo_core.grading.dressing import without_question
 from mlpo_core.grading.extract import Statement, answers_several, is_cut_off, statements
 from mlpo_core.grading.hedges import denied, main_clause
 from mlpo_core.grading.languages import OPTION_LETTERS, SOFT_ENDINGS
@@ -57,7 +58,9 @@ _NEXT = re.compile(
     r"(?P<open>[(\[]?)(?P<letter>[A-Z])(?P<close>[)\]]?)(?![\w'’-])"
 )
 _GOES_ON = re.compile(r"[*\"'”’]{0,3}\s{0,3}(?:[,;/&|)\].*(]|$|\n|(?:or|and|are|both|all|equally)\b|[A-Z]\b)")
-_AND_ANOTHER = re.compile(r"\b(?:and|or|and/or|&)\s{1,3}(?:also\s)?(?:option\s|choice\s)?(?:\(([A-Z])\)(?!\s(?:is|was|does|has)\b)|([A-Z])[.):](?=\s|$))")
+_AND_ANOTHER = re.compile(
+    r"\b(?:and|or|and/or|&)\s{1,3}(?:also\s)?(?:option\s|choice\s)?(?:\(([A-Z])\)(?!\s(?:is|was|does|has)\b)|([A-Z])[.):](?=\s|$))"
+)
 _ROSTER = re.compile(
     r"\W{0,9}(?:\(?1[).:]\s?\(?[A-Z]\)?,?\s{0,3}\(?2[).:]|(?:\(?[A-Z]\)?,\s){0,9}?(\(?[A-Z]\)?),\s(?:\(?[A-Z]\)?,\s){0,9}?\1(?![\w)]))"
 )
@@ -82,8 +85,9 @@ def listed_options(question: str) -> tuple[str, ...]:
     return tuple(in_order) if len(in_order) == len(found) > 1 else ()
 
 
-def grade_option(gold: str, choices: Sequence[str], response: str) -> Verdict:
+def grade_option(gold: str, choices: Sequence[str], response: str, question: str = "") -> Verdict:
     """Compare the letter that a response states with the gold one. Without choices any letter counts."""
+    response = without_question(response, question)
     letters = LETTERS[: len(choices)] if choices else LETTERS
     extracted = _extract(response, letters, choices)
     return Verdict(extracted, extracted is not None and extracted == letter_of(gold, choices))
@@ -177,7 +181,12 @@ def _guessed(text: str, letters: str, choices: Sequence[str]) -> str | None:
     whole = _LEADING.match(clean)
     if whole and not clean[whole.end() :].strip(" .:)*\"'}>"):
         return _allowed(next(group for group in whole.groups() if group), letters)
-    if whole and len(clean) <= _ONE_LINE and "\n" not in clean.strip() and re.match(r"[).:,;。\]]|(?<=[)\]])", clean[whole.end() :]):
+    if (
+        whole
+        and len(clean) <= _ONE_LINE
+        and "\n" not in clean.strip()
+        and re.match(r"[).:,;。\]]|(?<=[)\]])", clean[whole.end() :])
+    ):
         return _led(whole, clean, letters) or None
     if is_cut_off(clean):
         return None
@@ -268,10 +277,6 @@ def _contains(said: str, choice: str) -> bool:
 
 def _allowed(letter: str, letters: str) -> str | None:
     return letter.upper() if letter.upper() in letters else None
-
-
-def _first(pattern: re.Pattern[str], text: str, letters: str) -> str | None:
-    return next((m.group(1).upper() for m in pattern.finditer(text) if m.group(1).upper() in letters), None)
 
 
 def _last(pattern: re.Pattern[str], text: str, letters: str) -> str | None:

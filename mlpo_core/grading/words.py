@@ -6,12 +6,15 @@ from fractions import Fraction
 
 _SMALL = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _UNITS = {word: value for value, word in enumerate(_SMALL.split())}
-_TENS = {word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+_TENS = {
+    word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+}
 _LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 SCALES = {"hundred": 100, "dozen": 12, "score": 20, **_LARGE}
 _WORDS = "|".join(sorted([*_UNITS, *_TENS, *SCALES], key=len, reverse=True))
 NUMBER_WORDS = re.compile(
-    rf"(?<![\w-])(?:(?P<minus>minus|negative)\s)?(?P<words>(?:{_WORDS})(?:(?:[\s-]|\sand\s)(?:{_WORDS})){{0,12}})(?![\w-])", re.IGNORECASE
+    rf"(?<![\w-])(?:(?P<minus>minus|negative)\s)?(?P<words>(?:{_WORDS})(?:(?:[\s-]|\sand\s)(?:{_WORDS})){{0,12}})(?![\w-])",
+    re.IGNORECASE,
 )
 CHANGED = re.compile(
     rf"[\s~\\,}}]{{0,4}}(?P<word>{'|'.join(SCALES)}|halves|half|thirds|quarters|fourths|fifths|squared|cubed|factorial|!(?!=))s?(?![a-z])",

@@ -13,19 +13,56 @@ from mlpo_core.types import Task
 
 STRANGE_ATOMS = (
     *(r"\infty", r"-\infty", "0", "1", "x", "i", "e", r"\pi", r"\emptyset", "10^{100}", r"9^{9^{9^9}}", "y"),
-    *(r"\text{undefined}", r"\text{nan}", "None", r"\{\}", "()", r"\pm", "?", r"\ldots", r"\frac{0}{0}", r"\varnothing"),
+    *(
+        r"\text{undefined}",
+        r"\text{nan}",
+        "None",
+        r"\{\}",
+        "()",
+        r"\pm",
+        "?",
+        r"\ldots",
+        r"\frac{0}{0}",
+        r"\varnothing",
+    ),
 )
 STRANGE_FORMS = (
-    *("{0}", r"\max({0},{1})", r"\min({0},{1})", "{0}^{{{1}}}", r"{0} \cdot {1}", "{0}-{1}", "{0}+{1}", r"\frac{{{0}}}{{{1}}}"),
+    *(
+        "{0}",
+        r"\max({0},{1})",
+        r"\min({0},{1})",
+        "{0}^{{{1}}}",
+        r"{0} \cdot {1}",
+        "{0}-{1}",
+        "{0}+{1}",
+        r"\frac{{{0}}}{{{1}}}",
+    ),
     *(r"\sqrt{{\sqrt{{{0}}}}}", r"\ln({0})", r"\log_{{{0}}} {1}", r"\sin({0})", r"\arctan({0})", r"|{0}|", "({0},{1})"),
-    *("[{0},{1}]", r"\{{{0},{1}\}}", r"\lim_{{x \to {0}}} {1}", "{0}!", r"{0}^\infty \cdot {1}^\infty", "{0}={1}", "{0} {1}"),
+    *(
+        "[{0},{1}]",
+        r"\{{{0},{1}\}}",
+        r"\lim_{{x \to {0}}} {1}",
+        "{0}!",
+        r"{0}^\infty \cdot {1}^\infty",
+        "{0}={1}",
+        "{0} {1}",
+    ),
     *(r"\text{{sign}}({0})", r"\lfloor {0} \rfloor", r"\sum_{{n={0}}}^{{\infty}} {1}", r"{0} \cup {1}", r"{0} \le {1}"),
 )
 GOLDS = (
     *(str(n) for n in (0, 1, 2, 3, 7, 12, 100, -1, -8, 2004)),
     *(rf"\frac{{{n}}}{{{d}}}" for n, d in itertools.product((1, 3, -5), (2, 7, 16))),
     *(rf"{n}\sqrt{{{r}}}" for n, r in itertools.product((2, 3, 10), (2, 3, 13))),
-    *(r"\frac{\pi}{6}", r"2\pi", "x^2-3x-10", "y = 2x + 3", "p - q", "(3,4]", "1,-2", r"\left( 5, \frac{\pi}{2} \right)"),
+    *(
+        r"\frac{\pi}{6}",
+        r"2\pi",
+        "x^2-3x-10",
+        "y = 2x + 3",
+        "p - q",
+        "(3,4]",
+        "1,-2",
+        r"\left( 5, \frac{\pi}{2} \right)",
+    ),
     *(r"\text{even}", r"\text{Evelyn}", r"2516_8", "6+9i", r"(-\infty, 3)", r"[2, \infty)", r"\{1,2,3\}", "90^\\circ"),
     *(r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", "x=5", r"\frac{x+1}{x-1}", "0.12", r"10\%", "a^2 + b^2", "(1,2,3)"),
 )
@@ -34,7 +71,14 @@ GOLDS = (
 def strange_answers(count: int) -> list[str]:
     """Short expressions of the kinds that a search for a constant answer comes upon first; the same in every run."""
     drawn = random.Random(0)
-    made = [r"\max(\infty,1)", r"\infty^\infty \cdot \infty^\infty", r"2^\infty", r"\infty", r"\frac{1}{0}", r"\frac{0}{0}"]
+    made = [
+        r"\max(\infty,1)",
+        r"\infty^\infty \cdot \infty^\infty",
+        r"2^\infty",
+        r"\infty",
+        r"\frac{1}{0}",
+        r"\frac{0}{0}",
+    ]
     while len(made) < count:
         form, parts = drawn.choice(STRANGE_FORMS), drawn.choices(STRANGE_ATOMS, k=2)
         made.append(form.format(*parts))
