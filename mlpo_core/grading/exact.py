@@ -16,7 +16,8 @@ _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s?\{([^
 _NUMBERED = re.compile(r"(?m)^\s{0,8}(?:\d{1,3}[.)]|[-*•])\s")
 _REMARK = re.compile(r"\s\([^()\n]{1,80}\)(?=[\s.*]{0,9}\Z)")
 _AND = re.compile(r",?\sand\s(?=\S{1,60}\Z)")
-_LIST_MARKS = re.compile(r"[\[\]{}\"'“”‘’]")
+_LIST_MARKS = re.compile(r"[\[\](){}\"'“”‘’;|<>→]|->")
+_LIST_ITEM = re.compile(r"\s{0,8}(?:\d{1,3}[.)]\s|[-*•]\s)?\s{0,3}\S{1,60}\s{0,8}")
 _INTRODUCED = re.compile(r":[*_]{0,3}[ \t]{0,9}(?=\S)|:[*_]{0,3}[ \t]{0,9}\n\s{0,20}(?=\S)")
 _EDGES = " \t\r\n\"'`“”‘’*_.,:;!?$"
 
@@ -75,13 +76,15 @@ def _introduced(text: str) -> str:
         if not re.match(r"\W{0,4}(?:note|remark|explanation|p\.?s)\b", lead, re.IGNORECASE):
             return paragraph.strip() if "\n" in colon.group() else paragraph.split("\n", 1)[0]
     lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) > 1 and all(map(_LIST_ITEM.fullmatch, lines)):
+        return text
     return lines[-1] if lines else text
 
 
 def _undressed(text: str, wanted: str) -> str:
     """The normalised text, without a remark in brackets, the marks of a list or its last "and" where these differ."""
     said = normalise(text) or text.strip()
-    for simpler in (_REMARK.sub("", text), _LIST_MARKS.sub("", text), _AND.sub(" ", text.strip(" \n.*"))):
+    for simpler in (_REMARK.sub("", text), _LIST_MARKS.sub(" ", text), _AND.sub(" ", text.strip(" \n.*"))):
         if said != wanted and normalise(simpler) == wanted:
             return wanted
     return said

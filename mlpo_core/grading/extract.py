@@ -48,7 +48,7 @@ _CUE = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_WRONG = re.compile(r"\b(?:wrong|incorrect|false|worst|bad|unlikely|calculated)\s{1,3}\Z", re.IGNORECASE)
+_WRONG = re.compile(r"\b(?:(wrong|incorrect|false|worst|bad|unlikely)|calculated|computed)\s{1,3}\Z", re.IGNORECASE)
 _IF = re.compile(r"\b[Ii]f\b[^.!?\n]{0,200}\Z")
 _CORRECTION = re.compile(
     r"\b(?:but|actually|no|not|hmm|wait|hold\son|rather|sorry|mis\w{3,12}|mistake|instead|correction)\b[^\n]{0,60}?"
@@ -172,7 +172,7 @@ def _tagged(text: str) -> str | None:
 
 
 def _boxes(text: str) -> tuple[list[tuple[int, str]], list[tuple[int, int]]]:
-    """The content of every closed `\\boxed{…}`, the last ones as one if nothing else stands between them; their spans."""
+    """What every closed `\\boxed{…}` holds, the last ones as one if nothing stands between them; and their spans."""
     found: list[tuple[int, int, str]] = []
     for match in list(_BOX.finditer(text))[-_BOXES_TRIED:]:
         content = _braced(text, match.end())
@@ -217,7 +217,7 @@ def _braced(text: str, start: int) -> str | None:
 
 
 def _phrases(text: str) -> list[tuple[int, str]]:
-    cues = [m for m in _CUE.finditer(text) if not _WRONG.search(text, max(0, m.start() - 16), m.start())]
+    cues = [m for m in _CUE.finditer(text) if (wrong := _before(m, text)) is None or wrong.group(1)]
     cues += LATIN_CUE.finditer(text)
     if not text.isascii():
         cues += OTHER_CUE.finditer(text)
@@ -239,9 +239,14 @@ def _phrases(text: str) -> list[tuple[int, str]]:
     return [*found, (last.start(), last.group(1).strip())] if last else found
 
 
+def _before(cue: re.Match[str], text: str) -> re.Match[str] | None:
+    """The word before "answer" that makes it another than the response's own: wrong, or only computed."""
+    return _WRONG.search(text, max(0, cue.start() - 16), cue.start())
+
+
 def _stated(cue: re.Match[str], text: str) -> str:
     content = _after(text, cue.end())
-    if any(name.startswith("denied") and value for name, value in cue.groupdict().items()):
+    if any(cue.groupdict().values()) or _before(cue, text):
         content = f"not {content}"
     but = _BUT.match(content)
     return content[but.end() :] if but else content

@@ -1,4 +1,4 @@
-"""Whether an answer leaves to its reader what the task asks for: an operation not carried out, or the question's own form."""
+"""Whether an answer leaves to its reader what the task asks for: an operation, or another form than the question's."""
 
 import re
 

@@ -18,7 +18,8 @@ _PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{2,}\b")
 _NOT_PROSE = re.compile(r"\b(?:pi|sqrt|alpha|beta|gamma|delta|theta|log|ln|sin|cos|tan|exp|or|and)\b")
 _VERB = re.compile(r"\b(?:is|are|be|equals?|equal\sto|was|were|=)\s", re.IGNORECASE)
 _REMARK = re.compile(
-    r"\s\(?(?:\\text\s?\{\s?)?\(\s?(?:(?:since|because|as|which|from|or)\b|i\.e\.)|(?<=[\d}])\s\([A-Za-z ]{1,40}\)(?=\s?\$?\.?$)"
+    r"\s\(?(?:\\text\s?\{\s?)?\(\s?(?:(?:since|because|as|which|from|or)\b|i\.e\.)"
+    r"|(?<=[\d}])\s\([A-Za-z ]{1,40}\)(?=\s?\$?\.?$)"
 )
 _LEAD = re.compile(
     r"\s*(?:(?:=>|⇒|→|∴|\\(?:therefore|implies|Rightarrow|to|boxed))\s*|(?:total|result|therefore|thus|hence|so|then|finally|value|sum|ans)\b\s?[,:]\s*)+",
@@ -68,7 +69,9 @@ def _trim(text: str) -> Expression | None:
     prose = _NOT_PROSE.sub("", _INLINE.sub(" ", text))
     if len(_PROSE.findall(prose)) > 2 or re.search(r"\bequals\b", prose):
         found = _of_sentence(re.split(r"[.!?]\s", text)[0])
-        return Expression(found, whole, True) if found else None if found == "" else Expression(text, whole, True)
+        if found is None:
+            found = _word(text)
+        return Expression(found, whole, True) if found else None
     if formulas:
         joined = _run(formulas, text)
         if joined != _inside(formulas[0]):
@@ -79,6 +82,15 @@ def _trim(text: str) -> Expression | None:
     if bounded(text[: number.start()] if (number := _PLAIN.search(text)) else "") and re.match(r"[A-Za-z\s]{3,}", text):
         return None
     return Expression(re.sub(r"\.(?:\s.*)?$", "", text, flags=re.DOTALL) or text, whole, False)
+
+
+def _word(text: str) -> str:
+    """The word or two that a sentence without numbers says that something is; else the sentence."""
+    verbs = list(_VERB.finditer(text))
+    said = text[verbs[-1].end() :].strip(" .*") if verbs else ""
+    if denied(said):
+        return ""
+    return said if said and len(said.split()) <= 2 else text
 
 
 def _from_east_asian(text: str) -> str:

@@ -22,12 +22,14 @@ _STYLE = re.compile(
     r"|square|Box|qed|limits|nolimits|strut|phantom\{\})(?![A-Za-z])|[✓✔■□∎€£¢¥]"
 )
 _DROPPED = r"""
-    \left \right \! \, \; \: \$ $ \% % ^\circ ^{\circ} ° \degree \displaystyle \bigl \bigr \big \Big \boxed \cent \pounds \euro
+    \left \right \! \, \; \: \$ $ \% % ^\circ ^{\circ} ° \degree \displaystyle \bigl \bigr \big \Big \boxed
+    \cent \pounds \euro
 """
 _SIMPLE = dict.fromkeys(_DROPPED.split(), "") | {
     "\\\\": "\\\\",  # a row of a matrix ends: not a backslash and a space
     "\\ ": " ", "\\quad": " ", "\\qquad": " ", "~": " ", "{,}": ",",
-    "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac", "\\sfrac": "\\frac", "\\nicefrac": "\\frac", "⁄": "/",
+    "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac",
+    "\\sfrac": "\\frac", "\\nicefrac": "\\frac", "⁄": "/",
     "\\leqslant": "\\le", "\\geqslant": "\\ge", "\\leq": "\\le", "\\geq": "\\ge", "\\lbrace": "\\{", "\\rbrace": "\\}",
     "−": "-", "–": "-", "π": "\\pi ", "∞": "\\infty ", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "±": "\\pm ",
     "≤": "\\le ", "≥": "\\ge ", "∪": "\\cup ", "α": "\\alpha ", "β": "\\beta ", "θ": "\\theta ",
@@ -59,7 +61,7 @@ def rational(text: str) -> Fraction | None:
 
 
 def normalise(latex: str) -> str:
-    """An expression without delimiters, spacing commands, units, degree signs or a final full stop, plain text as LaTeX."""
+    """An expression without delimiters, spacing commands, degree signs or a final full stop; plain text as LaTeX."""
     text = unicodedata.normalize("NFC", without_unicode_numbers(plain(latex[: 4 * LIMIT])))
     text = re.sub(r"\\(?:\[|\]|\(|\))|[`]|\*\*(?=[^\s\d(-])|(?<=\S)\*\*(?![\d(-])", "", text)
     text = re.sub(r"√\s?\(([^()]{1,100})\)|√\s?(\w{1,20})", lambda m: f"\\sqrt{{{m.group(1) or m.group(2)}}}", text)
@@ -87,7 +89,7 @@ def _from_plain(text: str) -> str:
     text = _SCIENTIFIC.sub(lambda m: f"{m.group(1)} \\cdot 10^{{{int(m.group(2))}}}", text)
     text = _MIXED.sub(r"\1\\frac{\2}{\3}", text)
     text = _NEGATIVE_POWER.sub(r"^{\2}", text)
-    text = _NAMED.sub(r"\\\1 ", text)
+    text = re.sub(r"(?<![\\A-Za-z])log_", r"\\log_", _NAMED.sub(r"\\\1 ", text))
     if _PLAIN_SIGN.search(text):
         text = re.sub(r"\s?\*\s?", r" \\cdot ", text.replace("**", "^"))
         for _ in range(20):

@@ -5,8 +5,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from mlpo_core.grading.dressing import without_question
-from mlpo_core.grading.formulas import Expression, stated_expression
 from mlpo_core.grading.forms import unevaluated
+from mlpo_core.grading.formulas import Expression, stated_expression
 from mlpo_core.grading.intervals import as_intervals
 from mlpo_core.grading.latex import LIMIT, normalise, rational
 from mlpo_core.grading.units import without_unit
@@ -17,10 +17,11 @@ _NUMBERS = re.compile(r"([(\[]?)([^()\[\]]{1,500})([)\]]?)")
 _ROUNDING = Fraction(1, 1_000_000)
 _BASE = re.compile(r"\(?([0-9A-Za-z]{1,60})\)?_\{?(\d{1,2}|[a-z]{3,9})\}?")
 _ASSIGNED = re.compile(
-    r"\s*(?:[|(]?\\?[A-Za-z]{1,12}'?(?:_\{?\w{1,9}\}?)?[|)]?(?:\s?\([^()=]{0,40}\))?|[A-Za-z\s\\]{2,40}|\\[a-z]{3,12}\s?\{[^{}=]{0,40}\}|[^A-Za-z=]{1,80}"
+    r"\s*(?:\([A-Za-z](?:,\s?[A-Za-z]){1,5}\)|[|(]?\\?[A-Za-z]{1,12}'?(?:_\{?\w{1,9}\}?)?[|)]?(?:\s?\([^()=]{0,40}\))?|[A-Za-z\s\\]{2,40}|\\[a-z]{3,12}\s?\{[^{}=]{0,40}\}|[^A-Za-z=]{1,80}"
     r"|[^A-Za-z=]{0,80}(?:\\[a-z]{1,12}[^A-Za-z=]{0,80}){1,9})\s*"
 )
 """The left side of an equation that says what something is: a name, a call, or a sum of numbers."""
+_ANNOUNCED = re.compile(r"(?:the\s)?(?:final\s)?(?:answer|result|total)(?:\sis\b|:)\s?:?\s?", re.IGNORECASE)
 _PARTED = re.compile(r",|;|\b(?:or|and)\b")
 
 
@@ -71,6 +72,8 @@ def _compared(text: str) -> str:
     text = as_intervals(text) or text
     if text.count("\\pm") == 1 and not text.startswith("\\pm"):
         text = ", ".join(text.replace("\\pm", sign) for sign in "+-")
+    if re.search(r"[-+^=/]", text):
+        text = re.sub(r"(?<![\\A-Za-z])([A-Za-z])([a-z])(?![A-Za-z])", r"\1 \2", text)
     base = _BASE.fullmatch(text)
     return base.group(1) if base and base.group(1).isdigit() else text
 
@@ -100,7 +103,7 @@ def _numerically(reading: str, wanted: str) -> bool | None:
 
 
 def _readings(found: Expression, gold: str, context: str) -> list[str]:
-    whole = normalise(found.text)
+    whole = _ANNOUNCED.sub("", normalise(found.text))
     parts = [part.strip() for part in _PARTED.split(whole) if part.strip()]
     readings = [whole] if "=" in gold or "=" not in whole else []
     if "=" in whole and "=" not in gold and as_intervals(whole) is None:

@@ -87,6 +87,8 @@ def _same(wanted: Any, said: Any) -> bool:
             return False
         if isinstance(wanted, sympy.Expr) or isinstance(said, sympy.Expr):
             return said == wanted
+    if wanted == said:
+        return True
     if isinstance(wanted, sympy.MatrixBase) and isinstance(said, sympy.MatrixBase):
         return wanted.shape == said.shape and all(map(_same, wanted.flat(), said.flat()))
     if isinstance(wanted, sympy.Interval) and isinstance(said, sympy.Interval):

@@ -49,6 +49,9 @@ _WARM_UP = (
     (r"3\sqrt{13}", r"\sqrt{118}"),
     (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 3 \end{pmatrix}"),
     ("x=5", "6"),
+    (r"F_n = \sum_{k=0}^{n-1} F_k", r"F_n = \sum_{k=0}^{n-1} F_{n-k-1}"),
+    (r"[2,\infty)", r"(-\infty,2)\cup(3,\infty)"),
+    (r"\log_2 3", r"\sin(\frac{30\pi}{180})"),
 )
 
 

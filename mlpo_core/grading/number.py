@@ -1,5 +1,6 @@
 """Grade answers that are one number: separators, units, currency, fractions, LaTeX, words. Two numbers are none."""
 
+import itertools
 import math
 import re
 import unicodedata
@@ -97,7 +98,7 @@ def _single(text: str, last: bool) -> Fraction | None:
     parts = _PARTS.search(text, found[0].end)
     if parts:
         found = [number for number in found if number.end <= parts.start()] or found[:1]
-    for a, b in zip(found, found[1:], strict=False):
+    for a, b in itertools.pairwise(found[-2:] if last else found):
         gap = text[a.end : b.start]
         gap += text[b.start : b.start + 1] if text[b.start] == "-" and text[b.start - 1] != " " else ""
         if _OPERATOR.search(gap) or (_CONNECTED.match(gap) and a.value != b.value):

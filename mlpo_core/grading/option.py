@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from mlpo_core.grading.exact import normalise
 from mlpo_core.grading.dressing import without_question
+from mlpo_core.grading.exact import normalise
 from mlpo_core.grading.extract import Statement, answers_several, is_cut_off, statements
 from mlpo_core.grading.hedges import denied, main_clause
 from mlpo_core.grading.languages import OPTION_LETTERS, SOFT_ENDINGS
@@ -54,13 +54,14 @@ _NAMES = re.compile(
 )
 """What stands before a letter that names an option; in "Hepatitis B" and "Plan B" it is part of a name."""
 _NEXT = re.compile(
-    r"[\s)\]}.\"'”’*]{0,4}(?P<link>,?\s?\b(?:and/or|and|or)\b|[,;/&|]|(?=[\s(]))\s{0,3}(?:also\s)?(?:option\s|choice\s)?"
+    r"[\s)\]}.\"'”’*]{0,4}(?P<link>,?\s?\b(?:and/or|and|or)\b|[,;/&|]|(?=[\s(]))\s{0,3}(?:(?:also|maybe|possibly|perhaps|even)\s)?(?:option\s|choice\s)?"
     r"(?P<open>[(\[]?)(?P<letter>[A-Z])(?P<close>[)\]]?)(?![\w'’-])"
 )
 _GOES_ON = re.compile(r"[*\"'”’]{0,3}\s{0,3}(?:[,;/&|)\].*(]|$|\n|(?:or|and|are|both|all|equally)\b|[A-Z]\b)")
 _AND_ANOTHER = re.compile(
     r"\b(?:and|or|and/or|&)\s{1,3}(?:also\s)?(?:option\s|choice\s)?(?:\(([A-Z])\)(?!\s(?:is|was|does|has)\b)|([A-Z])[.):](?=\s|$))"
 )
+_IN_LINE = re.compile(r"(?<!\w)\(?([A-Z])[.):](?=\s)")
 _ROSTER = re.compile(
     r"\W{0,9}(?:\(?1[).:]\s?\(?[A-Z]\)?,?\s{0,3}\(?2[).:]|(?:\(?[A-Z]\)?,\s){0,9}?(\(?[A-Z]\)?),\s(?:\(?[A-Z]\)?,\s){0,9}?\1(?![\w)]))"
 )
@@ -191,21 +192,27 @@ def _guessed(text: str, letters: str, choices: Sequence[str]) -> str | None:
     if is_cut_off(clean):
         return None
     lines = [line for line in clean.split("\n") if line.strip()]
-    if len(lines) > 1 and (listed := [m.group(1) for line in lines[-2:] if (m := _LINE.match(line))])[1:]:
-        if ord(listed[0]) + 1 == ord(listed[1]):
-            return None  # the options, listed
+    if _lists_options(lines):
+        return None
     for line in lines[:-4:-1]:
         if _DECLINED.search(line):
             return None
         if line is not lines[-1] and _LINE.match(line):
             continue  # it lists an option
         for sentence in re.split(r"(?<=[.!?])\s", line)[:-20:-1]:
-            found = _settled(sentence, letters)
+            found = _SEVERAL if denied(sentence) else _settled(sentence, letters)
             if found is not None:
                 return None if _NEGATED.search(sentence) else found or None
         if found := _option_text(line, choices):
             return found
     return _set_apart(lines, letters) or (_listed_text(clean, lines[-1], letters) if lines else None)
+
+
+def _lists_options(lines: Sequence[str]) -> bool:
+    """Whether a text ends in the options themselves: one a line, or "A. … B. … C. …" in one."""
+    listed = [m.group(1) for line in lines[-2:] if (m := _LINE.match(line))]
+    in_line = "".join(_IN_LINE.findall(lines[-1])) if lines else ""
+    return (len(listed) == 2 and ord(listed[0]) + 1 == ord(listed[1])) or "ABC" in in_line
 
 
 def _listed_text(text: str, line: str, letters: str) -> str | None:

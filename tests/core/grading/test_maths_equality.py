@@ -1,4 +1,4 @@
-"""Equality of expressions: infinities, tiny numbers, complex numbers, intervals; no strange answer that fits many golds."""
+"""Equality of expressions: infinities, tiny numbers, intervals; and no strange answer that fits many golds."""
 
 import itertools
 import json
