@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from mlpo_core.grading.dressing import json_answers, plain, without_chat_markers
-from mlpo_core.grading.languages import LATIN_CUE, OTHER_CUE
+from mlpo_core.grading.languages import foreign_cues
 
 LIMIT = 100_000
 """Characters of a response that are searched, counted from its end."""
@@ -142,6 +142,8 @@ def statements(response: str) -> list[Statement]:
 
 
 def _before_next_question(text: str) -> str:
+    if not _QUESTION.search(text):
+        return text
     first = _first_answer(text)
     if _QUESTION.search(text, 0, first):
         return text
@@ -218,9 +220,7 @@ def _braced(text: str, start: int) -> str | None:
 
 def _phrases(text: str) -> list[tuple[int, str]]:
     cues = [m for m in _CUE.finditer(text) if (wrong := _before(m, text)) is None or wrong.group(1)]
-    cues += LATIN_CUE.finditer(text)
-    if not text.isascii():
-        cues += OTHER_CUE.finditer(text)
+    cues += foreign_cues(text)
     cues.sort(key=lambda cue: cue.end())
     sure = [m for m in cues if not (m.group().endswith("be") and _IF.search(text, max(0, m.start() - 200), m.start()))]
     cues = sure or cues

@@ -14,10 +14,10 @@ _QUALIFIED = (
     r"correcta|correcte|correta|corretta|final|finale|richtige|endgültige|yang benar|yang tepat|akhir|sahihi|đúng|là"
 )
 _LATIN_IS = r"es|est|é|è|ist|lautet|to|je|is|är|ni|adalah|ialah|là|este|sería|serait|deve essere|debe ser"
-LATIN_CUE = re.compile(
+_LATIN_CUE = re.compile(
     rf"\b(?:{_LATIN})\b(?:\ (?:{_QUALIFIED}))?[*_]{{0,3}}\s{{0,3}}(?::|\b(?:{_LATIN_IS})\b(?:\s?:)?)", re.IGNORECASE
 )
-OTHER_CUE = re.compile(
+_OTHER_CUE = re.compile(
     r"\b(?:[оО]твет|[вВ]ідповідь)(?:ы|ом)?\b[*_]{0,3}\s{0,3}(?::|—|–|-|это)"
     r"|(?:正确|正確|最终|最終|最佳|标准)?(?:答案|选项|選項)[*_]{0,3}(?:应该|應該|应当|就)?\s{0,3}(?:是|为|為|选|選|:)\s{0,3}[:]?"
     r"|(?:答复|回答|解答|答曰|答え|答|正解)(?:え)?[*_]{0,3}\s{0,3}(?:は|是|为|:)\s{0,3}"
@@ -29,6 +29,15 @@ OTHER_CUE = re.compile(
     r"|(?:คำตอบ(?:ที่ถูกต้อง)?)\s{0,3}(?:คือ|:)"
     r"|(?:תשובה|התשובה)\s{0,3}(?:היא|:)"
 )
+
+
+def foreign_cues(text: str) -> list[re.Match[str]]:
+    """Where a text announces an answer in another language than English."""
+    lower = text.lower()
+    found = [*_LATIN_CUE.finditer(text)] if any(word in lower for word in _LATIN.split("|")) else []
+    return found if text.isascii() else [*found, *_OTHER_CUE.finditer(text)]
+
+
 OPTION_LETTERS = {
     **dict(zip("أبجد", "ABCD", strict=True)),
     **dict(zip("অবডঢ", "ABCD", strict=True)),

@@ -1,5 +1,6 @@
 """Grade multiple-choice answers: a letter, in any of the ways in which it is written, or the text of an option."""
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -111,13 +112,19 @@ def _stated(place: Statement, letters: str, choices: Sequence[str]) -> str | Non
     text = _bare(place.text)
     if _ROSTER.match(text):
         return None
+    lead = _LEADING.match(text)
+    if (
+        lead
+        and not text[lead.end() :].strip(" .)*")
+        and (group := lead.group(1) or lead.group(4) or "").upper() in letters
+    ):
+        return group.upper() or None
     if found := _exact_text(text, choices):
         return found
     if denied(text):
         return _SEVERAL if _option_text(text, choices) or _named(text[3:], letters) is not None else None
     if not text.isascii() and (local := re.match(r"\W{0,9}(\w)(?!\w)", text)) and local.group(1) in OPTION_LETTERS:
         return _allowed(OPTION_LETTERS[local.group(1)], letters)
-    lead = _LEADING.match(text)
     if lead and (found := _led(lead, text, letters)) is not None:
         return found
     clause = main_clause(text)
@@ -244,15 +251,20 @@ def _settled(sentence: str, letters: str) -> str | None:
     return _last(_SETTLED, sentence, letters) or _last(_IS_ANSWER, sentence, letters)
 
 
+@functools.lru_cache(100_000)
+def _known(choice: str) -> str:
+    return normalise(choice)
+
+
 def _exact_text(text: str, choices: Sequence[str]) -> str | None:
     said = normalise(text) if choices and len(text) < 2_000 else ""
-    same = [i for i, choice in enumerate(choices[: len(LETTERS)]) if said and normalise(choice) == said]
+    same = [i for i, choice in enumerate(choices[: len(LETTERS)]) if said and _known(choice) == said]
     return LETTERS[same[0]] if len(same) == 1 else None
 
 
 def _several_texts(text: str, choices: Sequence[str]) -> bool:
     said = normalise(text)
-    return sum(bool(normalise(choice)) and _contains(said, normalise(choice)) for choice in choices[: len(LETTERS)]) > 1
+    return sum(bool(_known(choice)) and _contains(said, _known(choice)) for choice in choices[: len(LETTERS)]) > 1
 
 
 def _option_text(text: str, choices: Sequence[str]) -> str | None:
@@ -260,7 +272,7 @@ def _option_text(text: str, choices: Sequence[str]) -> str | None:
     if not choices:
         return None
     said = normalise(text)
-    known = [normalise(choice) for choice in choices[: len(LETTERS)]]
+    known = [_known(choice) for choice in choices[: len(LETTERS)]]
     same = [i for i, choice in enumerate(known) if choice and choice == said]
     if not same:
         within = [i for i, choice in enumerate(known) if choice and _contains(said, choice)]
