@@ -22,7 +22,8 @@ _REMARK = re.compile(
     r"|(?<=[\d}])\s\([A-Za-z ]{1,40}\)(?=\s?\$?\.?$)"
 )
 _LEAD = re.compile(
-    r"\s*(?:(?:=>|⇒|→|∴|\\(?:therefore|implies|Rightarrow|to|boxed))\s*|(?:total|result|therefore|thus|hence|so|then|finally|value|sum|ans)\b\s?[,:]\s*)+",
+    r"(?:\s{0,9}(?:(?:=>|⇒|→|∴|\\(?:therefore|implies|Rightarrow|to|boxed))\s{0,9}"
+    r"|(?:total|result|therefore|thus|hence|so|then|finally|value|sum|ans)\b\s?[,:]\s{0,9})){1,3}",
     re.IGNORECASE,
 )
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af、。「」]+")

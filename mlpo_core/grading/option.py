@@ -12,6 +12,7 @@ from mlpo_core.grading.languages import OPTION_LETTERS, SOFT_ENDINGS
 from mlpo_core.types import Verdict
 
 _ONE_LINE = 200
+_LONGEST_CHAIN = 300
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _MARKUP = re.compile(r"[*`$]|\\(?:text|textbf|mathrm|mathbf|mbox|boxed|fbox)\s?(?=\{)|\\[()\[\]]|\\,")
@@ -159,6 +160,7 @@ def _others(text: str, end: int, letter: str, letters: str) -> bool:
     rest = main_clause(text[end + 1 :][:300])
     if any((m.group(1) or m.group(2)) not in (letter, None) for m in _AND_ANOTHER.finditer(rest)):
         return True
+    text = text[: end + _LONGEST_CHAIN]
     while (found := _NEXT.match(text, end)) and (found["open"] or _GOES_ON.match(text, found.end())):
         bare = not found["link"] and not found["open"] and not re.match(r"\s[A-Z]\b", text[found.end() :])
         if bare and text[found.end() :].strip(" .)*"):

@@ -3,7 +3,7 @@
 import re
 
 _UNIT = re.compile(
-    r"""(?<=[\d}\s)])\s*(?:
+    r"""(?<=[\d}\s)])\s{0,3}(?:
       degrees?|units?|inch(?:es)?|in|feet|foot|ft|yards?|miles?|mi|mph|cm|mm|km|meters?|metres?|m|kg|grams?|g|pounds?|lbs?
     | ounces?|liters?|litres?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|cents?|dollars?
     | percent|[ap]\.?m\.?|square|sq|cubic|per|people|ways?|points?|times|students?|sides?|radians?|rad|bits?
