@@ -23,7 +23,7 @@ CARRIERS = frozenset(
 
 STARTED = {
     f"{PACKAGE}.engines.vllm": (f"{PACKAGE}.engines.vllm_drawing", f"{PACKAGE}.engines.vllm_device_drawing"),
-    f"{PACKAGE}.grading.pool": (f"{PACKAGE}.grading.maths_worker",),
+    f"{PACKAGE}.grading.process": (f"{PACKAGE}.grading.worker",),
 }
 """Modules that a module has other processes run, without importing them."""
 

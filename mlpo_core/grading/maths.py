@@ -1,48 +1,28 @@
 """Prepare free-form mathematical answers for comparison: extract, normalise, settle what needs no algebra."""
 
-import itertools
 import re
-import unicodedata
 from fractions import Fraction
 from typing import NamedTuple
 
-from mlpo_core.grading.extract import is_cut_off, statements
+from mlpo_core.grading.dressing import without_question
+from mlpo_core.grading.forms import unevaluated
+from mlpo_core.grading.formulas import Expression, stated_expression
+from mlpo_core.grading.intervals import as_intervals
+from mlpo_core.grading.latex import LIMIT, normalise, rational
+from mlpo_core.grading.units import without_unit
 
-_LIMIT = 1_000
-"""Longer expressions are not compared: no gold answer comes near."""
+__all__ = ["Prepared", "normalise", "prepare", "rational"]
 
-_INLINE = re.compile(r"\$\$(.{1,1000}?)\$\$|\\\[(.{1,1000}?)\\\]|\$([^$\n]{1,1000})\$|\\\((.{1,1000}?)\\\)", re.DOTALL)
-_PLAIN = re.compile(r"-?\(?\$?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+|(?=\.\d))(?:\.\d+)?(?:\s?/\s?\d+)?%?")
-_RATIONAL = re.compile(
-    r"(?P<minus>-\s?)?(?:(?P<whole>\d{1,30})?\s?\\frac\s?(?:\{(?P<top>\d{1,30})\}\s?\{(?P<bottom>\d{1,30})\})"
-    r"|(?P<digits>\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})(?:\s?/\s?(?P<over>\d{1,30}))?)"
-)
 _NUMBERS = re.compile(r"([(\[]?)([^()\[\]]{1,500})([)\]]?)")
 _ROUNDING = Fraction(1, 1_000_000)
-_PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{2,}\b")
-_VERB = re.compile(r"\b(?:is|are|be|equals?|equal\sto|was|were|=)\s", re.IGNORECASE)
-_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\s?\{([^{}]{0,200})\}")
-_UNIT = re.compile(
-    r"""(?<=[\d}\s)])\s*(?:
-      degrees?|units?|inch(?:es)?|in|feet|foot|ft|yards?|miles?|mi|mph|cm|mm|km|meters?|metres?|m|kg|grams?|g|pounds?|lbs?
-    | ounces?|liters?|litres?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|cents?|dollars?
-    | percent|[ap]\.?m\.?|square|sq|cubic|per|people|ways?|points?|times|students?|sides?|radians?|rad|bits?
-    | [a-z]{4,20}
-    )(?:\s?\^\s?\{?[23]\}?|[²³])?(?=$|[\s.,;)])""",
-    re.VERBOSE | re.IGNORECASE,
+_BASE = re.compile(r"\(?([0-9A-Za-z]{1,60})\)?_\{?(\d{1,2}|[a-z]{3,9})\}?")
+_ASSIGNED = re.compile(
+    r"\s*(?:\([A-Za-z](?:,\s?[A-Za-z]){1,5}\)|[|(]?\\?[A-Za-z]{1,12}'?(?:_\{?\w{1,9}\}?)?[|)]?(?:\s?\([^()=]{0,40}\))?|[A-Za-z\s\\]{2,40}|\\[a-z]{3,12}\s?\{[^{}=]{0,40}\}|[^A-Za-z=]{1,80}"
+    r"|[^A-Za-z=]{0,80}(?:\\[a-z]{1,12}[^A-Za-z=]{0,80}){1,9})\s*"
 )
-_DROPPED = r"""
-    \left \right \! \, \; \: \$ $ \% % ^\circ ^{\circ} ° \degree \displaystyle \bigl \bigr \big \Big \boxed
-"""
-_SIMPLE = dict.fromkeys(_DROPPED.split(), "") | {
-    "\\\\": "\\\\",  # a row of a matrix ends: not a backslash and a space
-    "\\ ": " ", "\\quad": " ", "\\qquad": " ", "~": " ", "{,}": ",",
-    "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac", "½": "\\frac{1}{2}", "⁄": "/",
-    "\\leq": "\\le", "\\geq": "\\ge", "\\lbrace": "\\{", "\\rbrace": "\\}",
-    "−": "-", "–": "-", "π": "\\pi", "∞": "\\infty", "×": "\\times ", "·": "\\cdot ", "±": "\\pm ",
-    "≤": "\\le ", "≥": "\\ge ", "∪": "\\cup ",
-}  # fmt: skip
-_SIMPLE_RE = re.compile("|".join(re.escape(key) for key in sorted(_SIMPLE, key=len, reverse=True)))
+"""The left side of an equation that says what something is: a name, a call, or a sum of numbers."""
+_ANNOUNCED = re.compile(r"(?:the\s)?(?:final\s)?(?:answer|result|total)(?:\sis\b|:)\s?:?\s?", re.IGNORECASE)
+_PARTED = re.compile(r",|;|\b(?:or|and)\b")
 
 
 class Prepared(NamedTuple):
@@ -61,22 +41,49 @@ class Prepared(NamedTuple):
     candidates: tuple[str, ...] = ()
 
 
-def prepare(gold: str, response: str) -> Prepared:
-    """Extract the answer of a response and settle the cases that need no computer algebra."""
-    answer = _extract(response)
-    if answer is None:
+def prepare(gold: str, response: str, question: str = "") -> Prepared:
+    """Extract the answer of a response and settle the cases that need no computer algebra.
+
+    Args:
+        gold: The gold answer.
+        response: What a model wrote.
+        question: The task's question where it is known: an expression that stands in it is not its own answer.
+    """
+    response = without_question(response, question)
+    found = stated_expression(response)
+    if found is None or not found.text:
         return Prepared(None, False)
-    readings = tuple(dict.fromkeys(r for r in _readings(answer, gold) if r))
-    extracted = normalise(answer) or answer
     wanted = normalise(gold)
-    if not readings or len(extracted) > _LIMIT or not wanted:
-        return Prepared(extracted[:_LIMIT], False)
-    if any(_same(reading, wanted) for reading in readings):
+    extracted = normalise(found.text) or found.text
+    readings = tuple(dict.fromkeys(r for r in _readings(found, gold, response[-LIMIT * 4 :] + question) if r))
+    if not readings or len(extracted) > LIMIT or not wanted or _other_base(extracted, wanted, question):
+        return Prepared(extracted[:LIMIT], False)
+    if any(_same(reading, wanted) for reading in (*readings, normalise(found.whole[:LIMIT]))):
         return Prepared(extracted, True)
+    readings = tuple(r for r in readings if not unevaluated(r, wanted, question))
     verdicts = [_numerically(reading, wanted) for reading in readings]
     if True in verdicts or None not in verdicts:
         return Prepared(extracted, True in verdicts)
-    return Prepared(extracted, None, wanted, readings)
+    return Prepared(extracted, None, _compared(wanted), tuple(_compared(reading) for reading in readings))
+
+
+def _compared(text: str) -> str:
+    """What the algebra system is given: inequalities as intervals, both signs written out, no base of a number."""
+    text = as_intervals(text) or text
+    if text.count("\\pm") == 1 and not text.startswith("\\pm"):
+        text = ", ".join(text.replace("\\pm", sign) for sign in "+-")
+    if re.search(r"[-+^=/]", text):
+        text = re.sub(r"(?<![\\A-Za-z])([A-Za-z])([a-z])(?![A-Za-z])", r"\1 \2", text)
+    base = _BASE.fullmatch(text)
+    return base.group(1) if base and base.group(1).isdigit() else text
+
+
+def _other_base(said: str, wanted: str, question: str) -> bool:
+    """Whether a number is given in another base than the gold one, or in one that nobody asked for."""
+    ours, gold = _BASE.fullmatch(said), _BASE.fullmatch(wanted)
+    if ours and gold and gold.group(1)[0].isdigit():
+        return ours.group(2) != gold.group(2)
+    return bool(ours and ours.group(1).isdigit() and not gold and question and not re.search(r"\bbase\b|_", question))
 
 
 def _numerically(reading: str, wanted: str) -> bool | None:
@@ -91,126 +98,69 @@ def _numerically(reading: str, wanted: str) -> bool | None:
     pairs = [(a, b) for a, b in zip(said, known, strict=False) if a is not None and b is not None]
     if not gold.group(1):  # a list of solutions has no order
         pairs = list(zip(sorted(a for a, _ in pairs), sorted(b for _, b in pairs), strict=True))
-    return len(said) == len(known) and all(abs(a - b) < _ROUNDING for a, b in pairs)
+    rounding = _ROUNDING if "." in reading + wanted else 0
+    return len(said) == len(known) and all(abs(a - b) <= rounding * abs(b) for a, b in pairs)
 
 
-def rational(text: str) -> Fraction | None:
-    """The value of an integer, decimal, fraction or mixed number; None for anything else."""
-    match = _RATIONAL.fullmatch(text)
-    if not match or not int(match["bottom"] or match["over"] or 1):
-        return None
-    if match["bottom"]:
-        value = int(match["whole"] or 0) + Fraction(int(match["top"]), int(match["bottom"]))
-    else:
-        value = Fraction(match["digits"]) / int(match["over"] or 1)
-    return -value if match["minus"] else value
-
-
-def normalise(latex: str) -> str:
-    """An expression without delimiters, spacing commands, units, degree signs or a final full stop."""
-    text = unicodedata.normalize("NFC", latex[: 4 * _LIMIT])
-    text = re.sub(r"\\(?:\[|\]|\(|\))|[`]|\*\*(?=\S)|(?<=\S)\*\*", "", text)
-    text = re.sub(r"√\s?\(([^()]{1,100})\)|√\s?(\w{1,20})", lambda m: f"\\sqrt{{{m.group(1) or m.group(2)}}}", text)
-    text = _SIMPLE_RE.sub(lambda m: _SIMPLE[m.group()], text)
-    text = re.sub(r"(\d),\s?(?=\d{3}(?!\d))", r"\1,", text)
-    text = re.sub(r"(?<![\d,.(\[{])(\d{1,3}(?:,\d{3})+)(?![\d,)\]}])", lambda m: m.group().replace(",", ""), text)
-    text = _TEXT.sub(r" \1 ", text)
-    text = re.sub(r"^\s*[A-Za-z]\s?\\in(?:\s|(?=[\[(\\]))\s?", "", text)
-    # a leading point may be that of a decimal: .5 is not 5
-    return " ".join(text.split()).lstrip(" ,;:").rstrip(" .,;:")
-
-
-def _extract(response: str) -> str | None:
-    for place in statements(response):
-        if place.explicit:
-            found = _trim(place.text)
-            if found:
-                return found
-        else:
-            return _guess(place.text)
-    return None
-
-
-def _trim(text: str) -> str:
-    """The expression in a marked answer, without the sentence around it."""
-    text = re.sub(
-        r"(?<=[\d}])\s\([A-Za-z ]{1,40}\)(?=\s?\$?\.?$)", "", text.strip().strip("*").strip().lstrip("}").strip()
-    )
-    formulas = list(_INLINE.finditer(text))
-    prose = _INLINE.sub(" ", text)
-    if len(_PROSE.findall(prose)) > 2 or re.search(r"\bequals\b", prose):
-        return _of_sentence(text) or text
-    if formulas:
-        gaps = (text[a.end() : b.start()] for a, b in itertools.pairwise(formulas))
-        if len(formulas) > 1 and all(_between(gap) for gap in gaps):
-            return ", ".join(_inside(m) for m in formulas)
-        outside = text[: formulas[0].start()] + text[formulas[0].end() :]
-        if not re.search(r"\d", outside):
-            return _inside(formulas[0])
-    return re.sub(r"\.(?:\s.*)?$", "", text, flags=re.DOTALL) or text
-
-
-def _of_sentence(text: str) -> str | None:
-    """What a sentence says that something is: the first formula or number after its last "is", or else in all of it."""
-    text = re.split(r"[.!?]\s", text)[0]
-    verbs = list(_VERB.finditer(text))
-    for part in ([text[verbs[-1].end() :]] if verbs else []) + [text]:
-        formula, number = _INLINE.search(part), _PLAIN.search(part)
-        if formula and not (number and number.start() < formula.start()):
-            return _inside(formula)
-        if number:
-            equation = re.match(r"[A-Za-z]\s?=\s?", part.strip())
-            return part.strip() if equation else number.group()
-    return None
-
-
-def _inside(formula: re.Match[str]) -> str:
-    return next(group for group in formula.groups() if group).strip()
-
-
-def _between(text: str) -> bool:
-    return re.fullmatch(r"[\s,]*(?:and|or)?[\s,]*", text) is not None
-
-
-def _guess(text: str) -> str | None:
-    """The last formula or number of a text that marks no answer."""
-    if len(text) <= 100 and "\n" not in text:
-        return _trim(text) or None
-    if is_cut_off(text):
-        return None
-    tail = text[-3_000:]
-    formulas, numbers = list(_INLINE.finditer(tail)), list(_PLAIN.finditer(tail))
-    if formulas and (not numbers or numbers[-1].end() <= formulas[-1].end()):
-        return _inside(formulas[-1])
-    last = tail.rstrip().rsplit("\n", 1)[-1]
-    if "=" in last and not formulas and not _PROSE.search(last.rsplit("=", 1)[1]):
-        return last.rsplit("=", 1)[1].strip() or None
-    return numbers[-1].group() if numbers else None
-
-
-def _readings(answer: str, gold: str) -> list[str]:
-    whole = normalise(answer)
-    readings = [whole]
-    parts = [part for part in re.split(r",|;|\b(?:or|and)\b|\\text\{ ?(?:or|and) ?\}", whole) if part.strip()]
-    if len(parts) > 1 and all(part.count("=") == 1 for part in parts) and "=" not in gold:
-        readings.append(", ".join(part.split("=")[1].strip() for part in parts))
-    elif len(parts) == 1 and "=" in whole and "=" not in gold:
-        readings.append(whole.rsplit("=", 1)[1].strip())
-    elif len(parts) > 1 and re.search(r"\b(?:or|and)\b", whole):
-        readings.append(", ".join(part.strip() for part in parts))
+def _readings(found: Expression, gold: str, context: str) -> list[str]:
+    whole = _ANNOUNCED.sub("", normalise(found.text))
+    parts = [part.strip() for part in _PARTED.split(whole) if part.strip()]
+    readings = [whole] if "=" in gold or "=" not in whole else []
+    if "=" in whole and "=" not in gold and as_intervals(whole) is None:
+        if len(parts) > 1 and all(part.count("=") == 1 and _ASSIGNED.fullmatch(part.split("=")[0]) for part in parts):
+            readings.append(", ".join(part.split("=")[1].strip() for part in parts))
+        elif found.in_sentence or _ASSIGNED.fullmatch(left := whole.split("=")[0]) or _worked_on(left, context):
+            readings.append(whole.rsplit("=", 1)[1].strip())
+    elif len(parts) > 1 and re.search(r"\b(?:or|and)\b", whole) and as_intervals(whole) is None:
+        readings.append(", ".join(parts))
+    elif "=" in gold and gold.count("=") == len(parts) > 1 and "=" not in whole:
+        readings.append(
+            ", ".join(
+                f"{g.split('=')[0].strip()}={part}"
+                for g, part in zip(_PARTED.split(normalise(gold)), parts, strict=False)
+            )
+        )
     if "\\approx" in whole:
         readings.append(whole.split("\\approx", 1)[0].strip())
-    return readings + [without for r in readings if (without := _UNIT.sub("", r).strip()) != r]
+    if "," in whole and re.search(r",\s", gold) and re.fullmatch(r"[\d,\s]{3,100}", found.text.strip("$ .")):
+        readings.append(", ".join(part.strip() for part in found.text.strip("$ .").split(",")))
+    if not gold.lstrip("$ ").startswith("\\{"):
+        readings += [r[2:-2].strip() for r in readings if r.startswith("\\{") and r.endswith("\\}") and "," in r]
+    readings += [without for r in readings if (without := without_unit(r)) != r]
+    ratio = re.fullmatch(r"(\d{1,9}) to ?(\d{1,9})", whole)
+    return [
+        *readings,
+        *_percentages(found.text, gold, readings),
+        *([f"{ratio.group(1)}:{ratio.group(2)}"] if ratio else []),
+    ]
+
+
+def _worked_on(left: str, context: str) -> bool:
+    """Whether a response or its question names the left side of an equation elsewhere, so that it says what that is."""
+    return re.sub(r"\s", "", context).count(re.sub(r"\s", "", left)) > 1
+
+
+def _percentages(answer: str, gold: str, readings: list[str]) -> list[str]:
+    """A percentage read as its value where the gold answer is none, or a value as the percentage that it is."""
+    if ("%" in answer) == ("%" in gold):
+        return []
+    values = [value for reading in readings if (value := rational(reading)) is not None]
+    scaled = [value / 100 if "%" in answer else value * 100 for value in values]
+    return [
+        f"\\frac{{{v.numerator}}}{{{v.denominator}}}" if v >= 0 else f"-\\frac{{{-v.numerator}}}{{{v.denominator}}}"
+        for v in scaled
+    ]
 
 
 def _same(reading: str, wanted: str) -> bool:
     def bare(text: str) -> str:
         text = re.sub(r"\\frac\s?(\d)\s?(\d)", r"\\frac{\1}{\2}", text)
         text = re.sub(r"\\sqrt\s?(\d)", r"\\sqrt{\1}", text)
+        text = re.sub(r"^\((\w+)\)(?=_)", r"\1", text)
         return (
             re.sub(r"[\s{}]", "", text).strip("().").casefold()
             if re.fullmatch(r"\s*\(?[A-Za-z ]+\)?\s*", text)
             else re.sub(r"\s", "", text)
         )
 
-    return bare(reading) == bare(wanted) or bare(_UNIT.sub("", wanted)) == bare(reading)
+    return bare(reading) == bare(wanted) or bare(without_unit(wanted)) == bare(reading)

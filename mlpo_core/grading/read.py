@@ -15,11 +15,11 @@ def read(task: Task, response: str | None) -> Verdict | maths.Prepared:
     response = response.encode("utf-8", "replace").decode()
     match task.answer_kind:
         case "option":
-            return grade_option(task.answer, task.choices or listed_options(task.question), response)
+            return grade_option(task.answer, task.choices or listed_options(task.question), response, task.question)
         case "number":
-            return grade_number(task.answer, response)
+            return grade_number(task.answer, response, task.question)
         case "exact":
-            return grade_exact(task.answer, response)
+            return grade_exact(task.answer, response, task.question)
         case "math":
-            prepared = maths.prepare(task.answer, response)
+            prepared = maths.prepare(task.answer, response, task.question)
             return prepared if prepared.correct is None else Verdict(prepared.extracted, prepared.correct)

@@ -79,7 +79,7 @@ def test_what_only_carries_rows_costs_nothing(edited) -> None:
 
 
 def test_the_program_that_a_module_starts_is_covered(edited) -> None:
-    found = changed(edited, "mlpo_core.grading.maths_worker", "\n\n\ndef ", "\n\n\n_EXTRA = 1\n\n\ndef ")
+    found = changed(edited, "mlpo_core.grading.worker", "\n\n\ndef _serve", "\n\n\n_EXTRA = 1\n\n\ndef _serve")
     assert {"agent_proposals", "mlpo_leader", "team_rounds"} <= found
     assert "hard_tasks" not in found
 

@@ -14,10 +14,10 @@ def first(response: str) -> str:
     [
         ("<think>a</think> b", " b"),
         ("thought opened by the template</think> b", " b"),
-        ("a <think>never closed", "a "),
+        ("a <think>never closed", "a"),
         ("<think>only thought", ""),
         ("<think>a</think>", ""),
-        ("<think>a</think> b </think>", " b "),
+        ("<think>a</think> b </think>", " b"),
         ("<think>quoting </think><answer>B</answer> of an agent</think><answer>A</answer>", "<answer>A</answer>"),
     ],
 )

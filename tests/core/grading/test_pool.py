@@ -68,12 +68,13 @@ def test_the_worker_goes_on_after_bombs(warm: Grader):
 
 
 def test_what_the_time_limit_stops_is_ungraded_and_counted(capsys: pytest.CaptureFixture[str]):
-    bomb, right = (GOLD, r"\boxed{9^{9^{9^{9}}}}"), (GOLD, r"\boxed{\sqrt{0.5}}")
+    nested = "(" * 60 + "x" + "+1)^2" * 60
+    bomb, right = (GOLD, f"\\boxed{{{nested}}}"), (GOLD, r"\boxed{\sqrt{0.5}}")
     with Grader(1) as grader:
         verdicts = grader.grade_many([bomb, right, bomb])
         assert [verdict.ungraded for verdict in verdicts] == [True, False, True]
         assert [verdict.correct for verdict in verdicts] == [False, True, False]
-        assert verdicts[0].extracted == "9^{9^{9^{9}}}"
+        assert verdicts[0].extracted == nested
         assert grader.ungraded == 2
     assert "2 of 3 responses ungraded" in capsys.readouterr().err
 

@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 
 from mlpo_core.experiment import MLPO
+from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.training import dev_curve
 from mlpo_core.training.dev_curve import DevCurve, greedy, share
 from mlpo_core.training.rewards import Reward
