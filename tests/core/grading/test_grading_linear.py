@@ -12,7 +12,6 @@ import pytest
 
 from mlpo_core import grading
 from mlpo_core.grading import grade
-from mlpo_core.grading.extract import LIMIT
 from mlpo_core.grading.maths import prepare
 from mlpo_core.types import Task
 
