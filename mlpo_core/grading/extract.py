@@ -76,8 +76,8 @@ _ANSWER_OF_LIST = re.compile(
     r"[\s>*_]{0,6}(?:\d{1,3}[.)]|[-*•])(?!\W{0,4}Q(?:uestion)?\s?\d)[^\n]{0,60}?\([A-Z]\)[^\n]{0,100}\Z"
 )
 _SUMMARY = re.compile(
-    r"^[ \t*_#]{0,6}(?:now|finally|so|to|in)?,?[ \t]{0,3}(?:let['’]?s|let\sus|we\scan)?[ \t]{0,3}"
-    r"(?:summar|combin|consider|collect|conclu|put|总结)"
+    r"^[ \t*_#]{0,6}(?:now|finally|so|to|in)?,?[ \t]{0,3}"
+    r"(?:let['’]?s|let\sus|we\scan)?[ \t]{0,3}(?:summar|combin|consider|collect|conclu|put|总结)"
     r"[^\n]{0,60}?(?:answers|analysis|deductions|questions|responses|答案|问题|所有|以上)",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -186,11 +186,11 @@ def _named(text: str, letters: str) -> str | None:
 def _guessed(text: str, letters: str, choices: Sequence[str]) -> str | None:
     """Read an answer out of a text that marks none: what its last words settle on, if they settle on one option."""
     clean = _bare(text)
-    if found := _exact_text(clean, choices):
-        return found
     whole = _LEADING.match(clean)
     if whole and not clean[whole.end() :].strip(" .:)*\"'}>"):
         return _allowed(next(group for group in whole.groups() if group), letters)
+    if found := _exact_text(clean, choices):
+        return found
     if (
         whole
         and len(clean) <= _ONE_LINE

@@ -212,7 +212,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 def bombs(path: Path) -> str:
     """Responses that take minutes."""
-    responses = [BOMB.replace("x", str(i)) for i in range(1_000)]
+    responses = [BOMB.replace("x", f"{i}x") for i in range(1_000)]
     return write(path, task_id=list(map(str, range(1_000))), response=responses, answer=["3"] * len(responses))
 
 
