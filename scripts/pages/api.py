@@ -12,7 +12,7 @@ _ROOT = Path(str(mlpo_core.__file__)).parent
 
 
 def pages() -> Mapping[str, str]:
-    """Markdown by path in the site: the list of packages, then one page each; the root's own modules are `mlpo_core`."""
+    """Markdown by path in the site: the list of packages, then one page each, and one of the modules beside them."""
     packages = sorted(p.parent for p in _ROOT.glob("*/__init__.py"))
     rows = [[f"[`{p.name}`]({p.name}.md)", _first_line(p / "__init__.py")] for p in packages]
     rows.append(["[`mlpo_core`](mlpo_core.md)", "Command line and vocabulary: the modules beside the packages."])

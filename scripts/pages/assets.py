@@ -28,7 +28,7 @@ def page(asset: str) -> str:
         f"# {asset}\n\n{stage.description}.\n\n"
         f"- **Made from** {inputs}.\n- **Read by** {readers}.\n- **Settings in its key**: {settings} "
         f"([settings](../settings.md)).\n- **Function**: `{stage.function}`.\n\n"
-        "`?` marks a column that may be null. \"Taken from\" names the columns that a value depends on.\n\n"
+        '`?` marks a column that may be null. "Taken from" names the columns that a value depends on.\n\n'
         f"{table(['column', 'type', 'holds', 'taken from'], [_row(field) for field in SCHEMAS[asset]])}"
     )
 
