@@ -1,8 +1,10 @@
 """Ends runs whose process is gone, and frees the pool slots that they held: who is killed cannot say so himself.
 
 The process that makes a run's assets signs the run with its host, process id and start time, so that a run of this host
-whose process is gone is known for certain, and soon. Without this a run killed outside the daemon's care (`make demo`),
-or while the database was away, would count as started and hold its slot for ever.
+whose process is gone is known for certain, and soon. The signature holds the run's id too: a retry is created with the
+tags of the run that it repeats, and the dead process of that one says nothing about it. Without this a run killed
+outside the daemon's care (`make demo`), or while the database was away, would count as started and hold its slot for
+ever.
 """
 
 import os
@@ -12,14 +14,14 @@ from pathlib import Path
 import dagster as dg
 
 SIGNATURE = "mlpo/process"
-"""Run tag: host, process id and start time of the process that makes the run's assets."""
+"""Run tag: host, process id and start time of the process that makes the run's assets, and the run's id."""
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def sign(instance: dg.DagsterInstance, run_id: str) -> None:
     """Say that this process makes the run's assets."""
     pid = os.getpid()
-    instance.add_run_tags(run_id, {SIGNATURE: f"{socket.gethostname()} {pid} {_start_time(pid)}"})
+    instance.add_run_tags(run_id, {SIGNATURE: f"{socket.gethostname()} {pid} {_start_time(pid)} {run_id}"})
 
 
 def end_abandoned(instance: dg.DagsterInstance) -> list[str]:
@@ -42,8 +44,12 @@ def end_abandoned(instance: dg.DagsterInstance) -> list[str]:
 
 def _is_gone(run: dg.DagsterRun) -> bool:
     """Whether the run is signed by a process of this host that does not live any more."""
-    host, *process = run.tags.get(SIGNATURE, "").split()
-    return bool(process) and host == socket.gethostname() and process[1] != _start_time(int(process[0]))
+    match run.tags.get(SIGNATURE, "").split():
+        case [host, pid, started, run_id]:
+            here = host == socket.gethostname() and run_id == run.run_id
+            return here and started != _start_time(int(pid))
+        case _:
+            return False
 
 
 def _start_time(pid: int) -> str:

@@ -1,5 +1,7 @@
 """What a phase is given, and how it is found: the versions that an experiment asks for, by their keys."""
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
 
 from mlpo_core.chain.experiments import owner, skipped
@@ -26,8 +28,7 @@ class Spec(BaseModel):
     @property
     def source(self) -> Origin:
         """Everything that the version's key covers."""
-        source = origin(STAGES[self.asset], self.experiment, self.inputs)
-        return source._replace(config={**source.config, "fresh": self.fresh}) if self.fresh else source
+        return labelled(origin(STAGES[self.asset], self.experiment, self.inputs), self.fresh)
 
 
 class Outcome(BaseModel):
@@ -59,22 +60,42 @@ def resolve(asset: str, experiment: Experiment, store: Store) -> Spec:
     return Spec(asset=asset, partition=experiment.name, experiment=experiment, inputs=inputs, root=store.root)
 
 
-def versions(experiment: Experiment, store: Store) -> dict[str, VersionRef]:
-    """The versions that this experiment asks for, as far as they are there: walks the chain by keys, not pointers."""
+def versions(
+    experiment: Experiment, store: Store, given: Mapping[str, VersionRef] | None = None
+) -> dict[str, VersionRef]:
+    """The versions that this experiment asks for, as far as they are there: walks the chain by keys, not pointers.
+
+    Args:
+        experiment: Whose versions.
+        store: Where they are.
+        given: Versions that a fresh run may have made: one whose key differs by its `fresh` label alone is asked for.
+    """
+    given = given or {}
     found: dict[str, VersionRef] = {}
     trained: dict[str, VersionRef] | None = None
     for asset, stage in STAGES.items():
         if (trainer := owner(asset, experiment)) is not experiment:
-            trained = versions(trainer, store) if trained is None else trained
+            trained = versions(trainer, store, given) if trained is None else trained
             found |= {asset: trained[asset]} if asset in trained else {}
             continue
         needed = [name for name in stage.inputs if not skipped(name, experiment)]
         if stage.skipped(experiment) or any(name not in found for name in needed):
             continue
         source = origin(stage, experiment, {name: found.get(name) for name in stage.inputs})
-        if ref := store.find(asset, key(asset, source)):
+        if ref := _fresh(given.get(asset), source) or store.find(asset, key(asset, source)):
             found[asset] = ref
     return found
+
+
+def _fresh(ref: VersionRef | None, source: Origin) -> VersionRef | None:
+    """The version, if a fresh run made it from this source."""
+    label = Dataset(ref).manifest.config.get("fresh") if ref else None
+    return ref if ref and label and ref.key == key(ref.asset, labelled(source, label)) else None
+
+
+def labelled(source: Origin, fresh: str) -> Origin:
+    """A source under the label of a fresh run; without a label as it is."""
+    return source._replace(config={**source.config, "fresh": fresh}) if fresh else source
 
 
 def subject(spec: Spec, ref: VersionRef) -> Subject:

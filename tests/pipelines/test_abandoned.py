@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.abandoned import end_abandoned
+from pipelines.abandoned import SIGNATURE, end_abandoned
+from pipelines.definitions import defs
 from pipelines.stage_asset import ACCELERATOR
 from tests.pipelines.conftest import Workshop
 from tests.support import REPOSITORY, wait_for
@@ -53,9 +54,23 @@ def test_a_killed_run_is_ended_and_its_slot_freed(workshop: Workshop) -> None:
             [killed] = instance.get_runs()
             assert killed.status == dg.DagsterRunStatus.FAILURE
             assert end_abandoned(instance) == []
+            retry = retried(instance, killed)
+            assert retry.tags[SIGNATURE] == killed.tags[SIGNATURE], "the danger is real"
+            assert end_abandoned(instance) == [], "the dead process is not the retry's"
     finally:
         run.kill()
         run.wait()
+
+
+def retried(instance: dg.DagsterInstance, failed: dg.DagsterRun) -> dg.DagsterRun:
+    """A started retry, with the tags that Dagster gives it, before its first asset is begun."""
+    return instance.create_run_for_job(
+        defs.resolve_job_def("experiment_chain"),
+        tags={**failed.tags, "dagster/parent_run_id": failed.run_id, "dagster/root_run_id": failed.run_id},
+        parent_run_id=failed.run_id,
+        root_run_id=failed.run_id,
+        status=dg.DagsterRunStatus.STARTED,
+    )
 
 
 def slots(instance: dg.DagsterInstance) -> int:
