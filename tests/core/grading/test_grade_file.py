@@ -113,8 +113,8 @@ def test_what_a_limit_stopped_is_counted(tmp_path: Path):
     source = write(
         tmp_path / "in.parquet",
         task_id=["1", "2", "3"],
-        response=[BOMB, r"\boxed{\sqrt{9}}", "x" * 10],
-        answer=["3"] * 3,
+        response=[BOMB, r"\boxed{\sqrt{0.5}}", "x" * 10],
+        answer=[r"\frac{\sqrt{2}}{2}"] * 3,
     )
     summary = grade_file("math", source, str(tmp_path / "out.parquet"))
     assert "3 responses graded, 1 correct (33.3%), 0 without an answer, 1 ungraded" in summary
@@ -213,7 +213,9 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 def bombs(path: Path) -> str:
     """Responses that take minutes."""
     responses = [BOMB.replace("x", f"{i}x") for i in range(1_000)]
-    return write(path, task_id=list(map(str, range(1_000))), response=responses, answer=["3"] * len(responses))
+    return write(
+        path, task_id=list(map(str, range(1_000))), response=responses, answer=[r"\frac{\sqrt{2}}{2}"] * len(responses)
+    )
 
 
 def test_sigterm_leaves_no_file(tmp_path: Path):
