@@ -97,10 +97,11 @@ def test_a_file_that_the_manifest_does_not_list_is_not_loaded(leader: Dataset) -
 
 def test_a_download_that_was_changed_is_downloaded_again(leader: Dataset, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert leader.manifest.files  # read, and from now on kept, while the root is still a disk
     monkeypatch.setattr(leader._folder, "is_local", False)  # the way of a remote root, over the same files
-    monkeypatch.setattr(leader._folder, "download", lambda n, to: to.write_bytes(leader._folder.read(n) or b""))
-    monkeypatch.setattr(leader._folder, "read", lambda name: Path(leader._folder.path(name)).read_bytes())
-    # its manifest is read before it counts as remote
+    monkeypatch.setattr(
+        leader._folder, "download", lambda n, to: to.write_bytes(Path(leader._folder.path(n)).read_bytes())
+    )
     folder = leader.local_folder("checkpoint")
     assert tmp_path / "cache" in folder.parents
     expected = file_sha256(folder / "model.safetensors")
