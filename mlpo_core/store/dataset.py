@@ -107,8 +107,8 @@ class Dataset:
             self._verify(folder, name, files)
             if added := _unlisted(folder, files):
                 raise BadInput(
-                    f"{folder / added} is not in {MANIFEST} and would be loaded with this model. Nothing of ours writes "
-                    "there: find out who did, and delete it"
+                    f"{folder / added} is not in {MANIFEST} and would be loaded with this model. Nothing of ours "
+                    "writes there: find out who did, and delete it"
                 )
             return folder
         target = cache() / "checkpoints" / self.ref.asset / self.manifest.digest / name
