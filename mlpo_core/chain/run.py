@@ -9,6 +9,7 @@ from mlpo_core.chain.stages import STAGES, key
 from mlpo_core.chain.trace_page import put_examples
 from mlpo_core.checks import verify
 from mlpo_core.context import Context
+from mlpo_core.errors import BadInput, Transient
 from mlpo_core.launching import ray_training, torchrun
 from mlpo_core.launching.phase import Phase
 from mlpo_core.progress import log
@@ -26,12 +27,17 @@ def lookup(spec: Spec) -> Outcome | None:
     ref = store.find(spec.asset, key(spec.asset, spec.source))
     if ref is None:
         return None
-    store.point(spec.partition, ref)
+    if store.pointed(spec.partition, ref.asset) != ref:
+        store.point(spec.partition, ref)
+        if store.find(spec.asset, ref.key) is None:  # deleted before the pointer protected it
+            return None
     return Outcome(ref=ref, reused=True)
 
 
 def run(spec: Spec) -> Outcome:
     """Make a stage's version, or find it."""
+    if "RANK" in os.environ and not os.environ.get("WORLD_SIZE"):
+        raise BadInput("RANK is set, but WORLD_SIZE is not: unset RANK, or start this with torchrun")
     with explained(spec.root):
         if outcome := lookup(spec):
             return outcome
@@ -96,4 +102,6 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
         if not finding.passed:
             log(f"{spec.asset}: check {name} failed: {finding.message}")
     store.point(spec.partition, ref)
+    if store.find(spec.asset, version_key) is None:
+        raise Transient(f"{spec.asset}: version {version_key} was deleted as soon as it was made. Run this again")
     return Outcome(ref=ref, reused=False)

@@ -68,7 +68,7 @@ def datasets(store: Store, partition: str) -> dict[str, Dataset]:
     Raises:
         BadInput: Nothing has been made for it.
     """
-    found = {a: Dataset(ref) for a in LINKS if (ref := store.pointed(partition, a))}
+    found = {a: Dataset(ref, sets_aside=False) for a in LINKS if (ref := store.pointed(partition, a))}
     if not found:
         raise BadInput(f"{partition}: nothing has been made for this experiment under {store.root}")
     return found

@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print or write the trace, from the first experiment that has the id."""
     store = Store(options.root)
-    partitions = [options.experiment] if options.experiment else store.folder.join("experiments").folders()
+    partitions = [options.experiment] if options.experiment else sorted({name for name, _ in store.pointers()})
     refusals: list[str] = []
     for partition in partitions:
         try:

@@ -74,11 +74,8 @@ def _size(store: Store, asset: str, key: str, manifest: Manifest | None) -> int:
 
 def _users(store: Store, found: dict[tuple[str, str], Inspection]) -> dict[tuple[str, str], set[str]]:
     users: dict[tuple[str, str], set[str]] = {}
-    for partition in store.folder.join("experiments").folders():
-        reached: list[tuple[str, str]] = []
-        for asset in SCHEMAS:
-            if ref := store.pointed(partition, asset):
-                reached.append((asset, ref.key))
+    for partition, ref in store.pointers():
+        reached = [(ref.asset, ref.key)]
         while reached:
             version = reached.pop()
             seen = users.setdefault(version, set())

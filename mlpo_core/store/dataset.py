@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mlpo_core.errors import BadInput
 from mlpo_core.store.digest import file_sha256
-from mlpo_core.store.files import Folder
+from mlpo_core.store.files import TEMPORARY, Folder
 from mlpo_core.store.manifest import MANIFEST, FileInfo, Manifest, VersionRef, inspect
 from mlpo_core.store.quarantine import set_aside
 from mlpo_core.store.schemas import SCHEMAS
@@ -24,8 +25,14 @@ from mlpo_core.store.scratch import cache
 class Dataset:
     """A lazy handle on a version: nothing is read until asked for."""
 
-    def __init__(self, ref: VersionRef) -> None:
+    def __init__(self, ref: VersionRef, *, sets_aside: bool = True) -> None:
+        """
+        Args:
+            ref: The version.
+            sets_aside: Whether it is moved to the quarantine when it turns out damaged; False changes nothing.
+        """
         self.ref = ref
+        self._sets_aside = sets_aside
         self._folder = Folder(ref.url)
 
     @cached_property
@@ -86,14 +93,27 @@ class Dataset:
         return self._read(name, self.manifest.stored_name(name), info.sha256)
 
     def local_folder(self, name: str) -> Path:
-        """A local path of a folder in this version (a checkpoint): verified, and downloaded once if it is remote."""
+        """A local path of a folder in this version (a checkpoint): verified, and downloaded once if it is remote.
+
+        Raises:
+            BadInput: There is no such folder, it is damaged, or it holds files that the manifest does not list.
+        """
         files = {f.removeprefix(f"{name}/"): i for f, i in self.manifest.files.items() if f.startswith(f"{name}/")}
+        if not files:
+            raise BadInput(f"{self.ref.url}: {MANIFEST} has no folder {name!r}. Materialize {self.ref.asset} again")
         stored = self.manifest.stored_name(name)
         if self._folder.is_local:
             folder = Path(self._folder.path(stored))
             self._verify(folder, name, files)
+            if added := _unlisted(folder, files):
+                raise BadInput(
+                    f"{folder / added} is not in {MANIFEST} and would be loaded with this model. Nothing of ours "
+                    "writes there: find out who did, and delete it"
+                )
             return folder
-        target = cache() / "checkpoints" / self.ref.asset / self.ref.digest / name
+        target = cache() / "checkpoints" / self.ref.asset / self.manifest.digest / name
+        if target.exists() and not _is_whole(target, files):
+            shutil.rmtree(target)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent) as holder:
@@ -132,8 +152,25 @@ class Dataset:
             raise self._refuse(f"{name}: {error}") from error
 
     def _refuse(self, damage: str) -> BadInput:
-        """Set this version aside and say what to do."""
+        """Set this version aside where that is allowed, and say what to do."""
+        if not self._sets_aside:
+            return BadInput(f"{self.ref.url} is damaged: {damage}. Materialize {self.ref.asset} again")
         where = set_aside(self._folder, damage)
         return BadInput(
             f"{self.ref.url} is damaged: {damage}. It was moved to {where}: materialize {self.ref.asset} again"
         )
+
+
+def _is_whole(folder: Path, files: dict[str, FileInfo]) -> bool:
+    """Whether a downloaded folder is still what was downloaded: anything on this machine may have changed it."""
+    whole = all((folder / f).is_file() and file_sha256(folder / f) == info.sha256 for f, info in files.items())
+    return whole and not _unlisted(folder, files)
+
+
+def _unlisted(folder: Path, files: dict[str, FileInfo]) -> str | None:
+    """A file below a folder that the manifest does not list; halves of interrupted writes are never loaded."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if (path.is_symlink() or not path.is_dir()) and name not in files and not path.name.startswith(TEMPORARY):
+            return name
+    return None

@@ -63,7 +63,8 @@ class Folder:
 
     def join(self, *parts: str) -> "Folder":
         """A folder below this one."""
-        return Folder("/".join((self.url, *parts)))
+        # A local URL is quoted and would be unquoted again; names are not.
+        return Folder("/".join((self._base if self.is_local else self.url, *parts)))
 
     def path(self, name: str = "") -> str:
         """The path of a file as its filesystem knows it; for a local folder an ordinary path."""
@@ -150,11 +151,11 @@ class Folder:
         return list(self.stored())
 
     def folders(self) -> list[str]:
-        """Names of the folders directly below."""
+        """Names of the folders directly below; a link to a folder is none."""
         with explained(self.url):
             try:
                 if self.is_local:
-                    return sorted(p.name for p in Path(self._base).iterdir() if p.is_dir())
+                    return sorted(p.name for p in Path(self._base).iterdir() if p.is_dir() and not p.is_symlink())
                 entries = self._fs.ls(self._base, detail=True)
             except FileNotFoundError as error:
                 if s3_code(error) == "NoSuchBucket":

@@ -4,12 +4,14 @@
 read: Parquet pages carry checksums, other files their SHA-256.
 """
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlpo_core.store.digest import combine_digests
 from mlpo_core.store.files import Folder
+from mlpo_core.store.names import PART, inside, is_stored_folder
 
 MANIFEST = "manifest.json"
 FINDINGS = "checks.json"
@@ -102,16 +104,44 @@ def inspect(folder: Folder) -> Inspection:
         manifest = Manifest.model_validate_json(raw)
     except ValidationError:
         return Inspection(None, f"{MANIFEST} cannot be read")
-    damage = _contradiction(manifest) or _missing(manifest, folder)
+    damage = _outside(manifest) or _contradiction(manifest, folder) or _missing(manifest, folder)
     return Inspection(None if damage else manifest, damage)
 
 
-def _contradiction(manifest: Manifest) -> str | None:
+def _outside(manifest: Manifest) -> str | None:
+    """Names that lead out of the version's folder, or stand for something else in it."""
+    seen: set[str] = set()
+    for part in manifest.parts:
+        if not PART.fullmatch(part.name) or part.name in seen:
+            return f"{MANIFEST} names {part.name!r}, which cannot be a part, or is one twice"
+        seen.add(part.name)
+    for name, stored in manifest.folders.items():
+        if not inside(name) or not is_stored_folder(stored, name):
+            return f"{MANIFEST} names {stored!r}, which cannot be a folder of a version"
+    for name in manifest.files:
+        if not inside(name) or manifest.stored_name(name) in (MANIFEST, FINDINGS):
+            return f"{MANIFEST} names {name!r}, which cannot be a file of a version"
+    return None
+
+
+def _contradiction(manifest: Manifest, folder: Folder) -> str | None:
+    if folder.url.rsplit("/", 2)[1:] != [manifest.asset, manifest.key]:
+        return f"{MANIFEST} is that of another version"
+    if _when(manifest.created) is None:
+        return f"{MANIFEST} does not say when it was created"
     if manifest.rows != sum(part.rows for part in manifest.parts):
         return f"{MANIFEST} says {manifest.rows} rows, but its parts have {sum(p.rows for p in manifest.parts)}"
     if manifest.digest != content_digest(manifest.parts, manifest.files):
         return f"{MANIFEST} has a digest that its parts do not give"
     return None
+
+
+def _when(created: str) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(created)
+    except ValueError:
+        return None
+    return when if when.tzinfo else None
 
 
 def _missing(manifest: Manifest, folder: Folder) -> str | None:

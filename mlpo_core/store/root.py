@@ -5,16 +5,22 @@ without a manifest it is not there.
 """
 
 import os
+from collections.abc import Iterator
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.store.files import Folder
 from mlpo_core.store.manifest import VersionRef, inspect
+from mlpo_core.store.names import checked_key, decoded, encoded, inside
 from mlpo_core.store.quarantine import set_aside
+from mlpo_core.store.schemas import SCHEMAS
 from mlpo_core.store.writer import Writer
 
 DEFAULT_ROOT = "./.mlpo"
+POINTERS = "experiments"
+"""Folder of the root: by experiment and asset, the version that it uses."""
 ACCEPTED = "accepted"
 """Folder of the root: by asset and key, the older version that a person let stand for it."""
 
@@ -30,6 +36,14 @@ class Acceptance(BaseModel):
     code: str
     """The same now."""
     when: str
+
+
+class Pointer(BaseModel):
+    """Which version of an asset an experiment uses; under which root is for the reader to say."""
+
+    asset: str
+    key: str
+    digest: str
 
 
 class Store:
@@ -81,13 +95,56 @@ class Store:
 
     def point(self, partition: str, ref: VersionRef) -> None:
         """Record that an experiment uses a version; `prune` keeps what is pointed to."""
-        self.folder.join("experiments", partition).replace(f"{ref.asset}.json", ref.model_dump_json(indent=1).encode())
+        pointer = Pointer(asset=ref.asset, key=checked_key(ref.key), digest=ref.digest)
+        name = f"{ref.asset}.json"
+        self.folder.join(POINTERS, encoded(partition)).replace(name, pointer.model_dump_json(indent=1).encode())
+        if (old := self._nested(partition)) and old.read(name) is not None:
+            old.remove(name)
 
     def unpoint(self, partition: str, asset: str) -> None:
         """Record that an asset is not part of an experiment."""
-        self.folder.join("experiments", partition).remove(f"{asset}.json")
+        for folder in (self.folder.join(POINTERS, encoded(partition)), self._nested(partition)):
+            if folder:
+                folder.remove(f"{asset}.json")
 
     def pointed(self, partition: str, asset: str) -> VersionRef | None:
-        """The version that an experiment last used."""
-        raw = self.folder.join("experiments", partition).read(f"{asset}.json")
-        return VersionRef.model_validate_json(raw) if raw else None
+        """The version that an experiment last used, under this root.
+
+        Raises:
+            BadInput: The pointer cannot be read.
+        """
+        raw = self.folder.join(POINTERS, encoded(partition)).read(f"{asset}.json")
+        if raw is None and (old := self._nested(partition)):
+            raw = old.read(f"{asset}.json")
+        return self._resolved(raw, f"{partition}/{asset}.json") if raw else None
+
+    def pointers(self) -> Iterator[tuple[str, VersionRef]]:
+        """Every experiment that uses a version, with that version; also those that older code kept in nested folders.
+
+        Raises:
+            BadInput: A pointer cannot be read.
+        """
+        folder = self.folder.join(POINTERS)
+        for name in folder.names():
+            where, _, file = name.rpartition("/")
+            if where and file.removesuffix(".json") in SCHEMAS:
+                partition = where if "/" in where else decoded(where)
+                if raw := folder.read(name):
+                    yield partition, self._resolved(raw, name)
+
+    def _nested(self, partition: str) -> Folder | None:
+        """Where older code kept the pointers of an experiment whose name is not plain."""
+        plain = encoded(partition) == partition
+        return None if plain or not inside(partition) else self.folder.join(POINTERS, *partition.split("/"))
+
+    def _resolved(self, raw: bytes, name: str) -> VersionRef:
+        try:
+            pointer = Pointer.model_validate_json(raw)
+            checked_key(pointer.key)
+        except (ValidationError, BadInput) as error:
+            path = self.folder.join(POINTERS).path(name)
+            raise BadInput(f"{path}: not a pointer to a version. Delete it, and run its experiment again") from error
+        if pointer.asset not in SCHEMAS:
+            raise BadInput(f"{self.folder.join(POINTERS).path(name)}: there is no asset {pointer.asset!r}. Delete it")
+        url = self.folder.join(pointer.asset, pointer.key).url
+        return VersionRef(asset=pointer.asset, url=url, key=pointer.key, digest=pointer.digest)

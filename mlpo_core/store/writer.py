@@ -5,7 +5,6 @@ An interrupted writer resumes at the first missing part, and racing writers end 
 
 import fcntl
 import hashlib
-import re
 import shutil
 import tempfile
 from collections.abc import Generator, Sequence
@@ -23,11 +22,9 @@ from mlpo_core.progress import log
 from mlpo_core.store.digest import combine_digests, file_sha256, table_digest
 from mlpo_core.store.files import Folder
 from mlpo_core.store.manifest import MANIFEST, FileInfo, Manifest, Origin, PartInfo, content_digest
+from mlpo_core.store.names import CONTENT, PART, inside, is_stored_folder
 from mlpo_core.store.schemas import SCHEMAS, TRAINING_LOG, VOLATILE
 from mlpo_core.store.scratch import PARTIAL, scratch_folder
-
-_CONTENT = 12
-"""Hexadecimal digits of a folder's content in its stored name."""
 
 
 class Writer:
@@ -56,9 +53,9 @@ class Writer:
 
     def done(self) -> set[int]:
         """Indices of the parts that an earlier, interrupted run finished."""
-        names = [n for n in self._folder.names() if n.startswith("part-") and n.endswith(".parquet")]
+        names = [n for n in self._folder.names() if PART.fullmatch(n)]
         self._seen.update(names)
-        return {int(n[5:11]) for n in names}
+        return {int(n.removeprefix("part-").removesuffix(".parquet")) for n in names}
 
     def write(self, index: int, rows: pa.Table | Sequence[dict[str, Any]]) -> None:
         """Write part `index`, whole or not at all. A part that is there already stays."""
@@ -93,7 +90,7 @@ class Writer:
         files = {path.relative_to(local).as_posix(): path for path in sorted(local.rglob("*")) if path.is_file()}
         infos = {file: FileInfo(bytes=path.stat().st_size, sha256=file_sha256(path)) for file, path in files.items()}
         content = combine_digests(f"{file} {info.sha256}" for file, info in infos.items())
-        stored = f"{name}-{content[:_CONTENT]}"
+        stored = f"{name}-{content[:CONTENT]}"
         for file, path in files.items():
             self._folder.upload(f"{stored}/{file}", path)
         self._folders[name] = stored
@@ -121,15 +118,22 @@ class Writer:
                 siblings.remove(sibling)
 
     def restore(self, folder: Path) -> None:
-        """Fetch what was kept below a folder of `scratch` and is not on this machine; to be called once per machine."""
+        """Fetch what was kept below a folder of `scratch` and is not on this machine; to be called once per machine.
+
+        Raises:
+            BadInput: What was kept has a name that leads out of the folder.
+        """
         if self._folder.is_local:
             return
         name = folder.relative_to(self.scratch()).as_posix()
         kept = self._kept.join(name)
         for child in kept.folders():
+            files = kept.join(child).names()
+            if wrong := [file for file in [child, *files] if not inside(file)]:
+                raise BadInput(f"{kept.path(child)}: {wrong[0]!r} leads out of this folder: delete it, then run again")
             if not (folder / child).exists():
                 beside = Path(tempfile.mkdtemp(prefix=".restored-", dir=self.scratch()))
-                for file in kept.join(child).names():
+                for file in files:
                     (beside / file).parent.mkdir(parents=True, exist_ok=True)
                     kept.download(f"{child}/{file}", beside / file)
                 folder.mkdir(parents=True, exist_ok=True)
@@ -149,13 +153,14 @@ class Writer:
         if lost := sorted(self._seen.difference(names)):
             raise Transient(f"{self._folder.url}: {lost[0]} vanished while this version was made")
         for name in names:
-            if name.startswith("part-"):
+            if PART.fullmatch(name):
                 data = self._folder.read(name) or b""
                 table = self._parse(name, data)
                 digest = "" if self.schema is TRAINING_LOG else table_digest(table, VOLATILE)
                 sha = hashlib.sha256(data).hexdigest()
                 parts.append(PartInfo(name=name, rows=table.num_rows, bytes=len(data), sha256=sha, digest=digest))
-            elif name != MANIFEST and not self._in_a_folder(name):
+            # What a sync tool adds beside a part has a name like one, and its rows are there already.
+            elif name != MANIFEST and not name.startswith("part-") and not self._in_a_folder(name):
                 size, sha = self._hash_file(name)
                 files[name] = FileInfo(bytes=size, sha256=sha)
         now = datetime.now(UTC)
@@ -176,11 +181,13 @@ class Writer:
             seconds=round((now - self._started).total_seconds(), 2),
         )
         self._folder.create(MANIFEST, manifest.model_dump_json(indent=1).encode())
-        shutil.rmtree(self.scratch(), ignore_errors=True)
+        shutil.rmtree(scratch_folder(self._folder, self.asset, self.key), ignore_errors=True)
         if not self._folder.is_local:
             self._kept.remove()
         stored = self._folder.read(MANIFEST)
-        return Manifest.model_validate_json(stored or b"")
+        if stored is None:
+            raise Transient(f"{self._folder.url}: this version was deleted as soon as it was made. Run this again")
+        return Manifest.model_validate_json(stored)
 
     @property
     def _kept(self) -> Folder:
@@ -188,7 +195,8 @@ class Writer:
 
     def _in_a_folder(self, name: str) -> bool:
         """Whether a file is of a folder: this writer's, which it knows, or one that another writer left."""
-        return any(re.match(rf"{re.escape(f)}-[0-9a-f]{{{_CONTENT}}}/", name) for f in self._folders)
+        depths = {folder: folder.count("/") + 1 for folder in self._folders}
+        return any(is_stored_folder("/".join(name.split("/")[:depth]), f) for f, depth in depths.items())
 
     def _finished(self) -> bool:
         return self._folder.read(MANIFEST) is not None

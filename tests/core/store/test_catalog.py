@@ -68,3 +68,36 @@ def test_a_pruned_version_is_gone_whole(tmp_path: Path) -> None:
     put(store, "tasks", "t2", TASK)
     prune(store, prunable(versions(store)))
     assert not (tmp_path / "tasks" / "t2").exists()
+
+
+def test_versions_of_sweep_points_whose_values_are_paths_are_used(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    ref = put(store, "tasks", "t1", TASK)
+    store.point("sweep--leader.model=org/name", ref)
+    assert [e.used_by for e in versions(store)] == [("sweep--leader.model=org/name",)]
+    assert store.pointed("sweep--leader.model=org/name", "tasks") == ref
+    old = tmp_path / "experiments" / "other--model=org" / "name"
+    old.mkdir(parents=True)
+    (old / "tasks.json").write_text(ref.model_dump_json())
+    store.unpoint("sweep--leader.model=org/name", "tasks")
+    assert [e.used_by for e in versions(store)] == [("other--model=org/name",)]
+    assert store.pointed("other--model=org/name", "tasks") == ref and prunable(versions(store)) == []
+
+
+def test_a_copied_root_is_read_where_it_is(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "one"))
+    store.point("tiny", put(store, "tasks", "t1", TASK))
+    (tmp_path / "one").rename(tmp_path / "two")
+    ref = Store(str(tmp_path / "two")).pointed("tiny", "tasks")
+    assert ref and ref.url == (tmp_path / "two" / "tasks" / "t1").as_uri()
+    pointer = tmp_path / "two" / "experiments" / "tiny" / "tasks.json"
+    pointer.write_text(ref.model_copy(update={"url": "s3://elsewhere/tasks/t1"}).model_dump_json())
+    assert Store(str(tmp_path / "two")).pointed("tiny", "tasks") == ref
+
+
+def test_what_a_link_leads_to_is_never_deleted(tmp_path: Path) -> None:
+    other, store = Store(str(tmp_path / "other")), Store(str(tmp_path / "root"))
+    put(other, "tasks", "t1", TASK)
+    (tmp_path / "root" / "tasks").mkdir(parents=True)
+    (tmp_path / "root" / "tasks" / "t1").symlink_to(tmp_path / "other" / "tasks" / "t1")
+    assert versions(store) == []

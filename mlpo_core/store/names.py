@@ -1,0 +1,57 @@
+"""Which names are ours: everything that comes out of a file or a listing is held against these before it is a path."""
+
+import re
+from urllib.parse import quote, unquote
+
+from mlpo_core.errors import BadInput
+
+VERSION = re.compile(r"[0-9a-f]{20}")
+"""The key of a version: the only names that are listed and deleted."""
+PART = re.compile(r"part-\d{6,}\.parquet")
+CONTENT = 12
+"""Hexadecimal digits of a folder's content in its stored name."""
+_KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+_PLAIN = "=,+:@"
+_LONGEST = 255
+"""Bytes of a file's name, on nearly every disk."""
+
+
+def inside(name: str) -> bool:
+    """Whether a name is relative and normalised, so that it stays in the folder it is joined to."""
+    if not name.isprintable() or "\\" in name:
+        return False
+    return all(segment not in ("", ".", "..") for segment in name.split("/"))
+
+
+def checked_key(key: str) -> str:
+    """A version's key, if it can be the name of a folder.
+
+    Raises:
+        BadInput: It cannot.
+    """
+    if not _KEY.fullmatch(key):
+        raise BadInput(f"{key!r} cannot be the key of a version: expected letters, digits, - and _")
+    return key
+
+
+def is_stored_folder(stored: str, name: str) -> bool:
+    """Whether a folder of a version may be stored so: under its name and the digest of its content."""
+    return re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{{CONTENT}}}", stored) is not None
+
+
+def encoded(partition: str) -> str:
+    """The folder of an experiment's pointers: one name, whatever the experiment is called.
+
+    Raises:
+        BadInput: The name is empty or too long.
+    """
+    name = quote(partition, safe=_PLAIN)
+    name = f"%2E{name[1:]}" if name.startswith(".") else name
+    if not name or len(name) > _LONGEST:
+        raise BadInput(f"experiment {partition[:60]!r}: its name is {len(name)} bytes as a folder, not 1 to {_LONGEST}")
+    return name
+
+
+def decoded(folder: str) -> str:
+    """The experiment whose pointers a folder holds."""
+    return unquote(folder)
