@@ -15,7 +15,9 @@ import mlpo_core
 
 PACKAGE = mlpo_core.__name__
 
-CARRIERS = frozenset(f"{PACKAGE}.{name}" for name in ("chain", "context", "errors", "launching", "progress", "store"))
+CARRIERS = frozenset(
+    f"{PACKAGE}.{name}" for name in ("chain", "context", "errors", "launching", "messages", "progress", "store")
+)
 """Carry rows, and say how far they are, but make none: a change here that would give other rows raises
 `Stage.code_version` by hand."""
 

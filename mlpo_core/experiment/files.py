@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment.config import Experiment
+from mlpo_core.experiment.config import LONGEST_NAME, Experiment
 from mlpo_core.experiment.reading import load
 
 _SUFFIXES = (".yaml", ".yml")
@@ -29,7 +29,7 @@ def folder() -> Path:
 
 def files() -> list[Path]:
     """Every experiment file, by name; not what an editor keeps beside one, or what no partition may be called."""
-    found = (p for p in folder().glob("*") if p.suffix in _SUFFIXES and _STEM.fullmatch(p.stem))
+    found = (p for p in folder().glob("*") if p.suffix in _SUFFIXES and _STEM.fullmatch(p.stem) and p.is_file())
     return sorted(found, key=lambda p: p.stem)
 
 
@@ -150,7 +150,13 @@ def _settings(experiment: Experiment, path: Path, rest: str) -> list[str]:
 
 def _named(experiment: Experiment, values: Sequence[str]) -> str:
     parts = (f"{axis}={value}" for axis, value in zip(experiment.sweep, values, strict=True))
-    return "--".join((experiment.name, *parts))
+    name = "--".join((experiment.name, *parts))
+    if len(name.encode()) > LONGEST_NAME:
+        raise BadInput(
+            f"{experiment.name}: sweep: the point {name:.80}… has a name of {len(name.encode())} bytes; at most "
+            f"{LONGEST_NAME}. Give its values short names: sweep: {{axis: {{name: {{SECTION.KEY: VALUE}}}}}}"
+        )
+    return name
 
 
 def _plain(value: Any) -> str:
