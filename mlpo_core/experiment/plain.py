@@ -102,4 +102,4 @@ def _measure(text: str, where: str) -> None:
 
 
 def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1
+    return event.start_mark.line + 1 if event.start_mark else 0
