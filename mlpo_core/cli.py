@@ -2,11 +2,14 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import TracebackType
 
 from mlpo_core.chain.lifeline import hold
 from mlpo_core.errors import BadInput, Transient
+from mlpo_core.messages import presentable
 from mlpo_core.progress import report_failure, session
 
 COMMANDS: Mapping[str, str] = {
@@ -33,15 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser(given[0] if given else "").parse_args(given)
     hold()
+    sys.excepthook = _show
     with session():
         try:
             options.command(options)
         except BadInput as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(presentable(f"error: {error}"), file=sys.stderr)
             report_failure(str(error))
             return REFUSED
         except Transient as error:
-            print(f"temporary failure: {error}", file=sys.stderr)
+            print(presentable(f"temporary failure: {error}"), file=sys.stderr)
             report_failure(str(error))
             return TRANSIENT
         except KeyboardInterrupt:
@@ -51,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report_failure(f"the phase broke: {type(error).__name__}: {error}. The traceback is in its stderr")
             raise
     return DONE
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback as every other message is printed."""
+    print(presentable("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
 
 
 def _parser(wanted: str) -> argparse.ArgumentParser:

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from mlpo_core.messages import presentable
+
 T = TypeVar("T")
 _INTERVAL_S = 5.0
 
@@ -28,11 +30,12 @@ def session() -> Generator[None]:
 def report_failure(message: str) -> None:
     """Hand the reason of a failure that needs no traceback to whoever launched this process."""
     if under_pipes():
-        _pipes().report_custom_message({"failure": message})
+        _pipes().report_custom_message({"failure": presentable(message)})
 
 
 def log(message: str) -> None:
     """One line for whoever watches."""
+    message = presentable(message)
     if under_pipes():
         _pipes().log.info(message)
     else:

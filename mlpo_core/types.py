@@ -52,6 +52,8 @@ class Generation(NamedTuple):
     finish_reason: Literal["stop", "length", "error"]
     amortised_s: float
     """Wall seconds of the batch divided by its rows."""
+    error: str = ""
+    """Why there is no text, where the engine knows."""
 
 
 class Verdict(NamedTuple):

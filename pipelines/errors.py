@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from mlpo_core.errors import BadInput, Transient
+from mlpo_core.messages import presentable
 
 RETRIES = 3
 WAIT_S = 30.0
@@ -17,6 +18,6 @@ def as_failure() -> Generator[None]:
     try:
         yield
     except BadInput as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        raise dg.Failure(description=presentable(str(error)), allow_retries=False) from None
     except Transient as error:
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=WAIT_S) from error

@@ -16,7 +16,8 @@ import mlpo_core
 PACKAGE = mlpo_core.__name__
 
 CARRIERS = frozenset(
-    f"{PACKAGE}.{name}" for name in ("chain", "charts", "context", "errors", "launching", "progress", "store")
+    f"{PACKAGE}.{name}"
+    for name in ("chain", "charts", "context", "errors", "launching", "messages", "progress", "store")
 )
 """Carry rows, draw them, and say how far they are, but make none: a change here that would give other rows raises
 `Stage.code_version` by hand."""

@@ -15,7 +15,7 @@ _LONGEST_NAME = 120
 
 
 def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
-    """The experiment that a name stands for: `stem`, or the sweep point `stem--section.key=value--seed=1`.
+    """The experiment that a name stands for: `stem`, or the point `stem--recipe=a--seed=1` of its sweep.
 
     Raises:
         BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's, or it names a method

@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +11,19 @@ from typing import Any, Self
 import httpx
 
 from mlpo_core.engines.clock import Clock
+from mlpo_core.engines.openai_reply import FILTERED, NoAnswer, Reply, generation, read
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.experiment import EngineConfig
+from mlpo_core.messages import presentable
 from mlpo_core.prompts.chat import neutralise_unknown
 from mlpo_core.types import Generation, Request
 
 _ATTEMPTS = 6
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
+_PATIENCE = 64
+"""Requests without an answer, one after the other, after which the endpoint is broken, and not the requests."""
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 
 
@@ -31,7 +36,7 @@ class OpenAIEngine:
     model families are broken instead of the model's own, and `count_tokens` is an estimate.
 
     Raises:
-        BadInput: `engine.base_url` is missing, or the endpoint refuses key, model or request.
+        BadInput: `engine.base_url` is missing, or the endpoint refuses key or model, or answers nothing at all.
         Transient: The endpoint was away, or over its rate limit, after all retries.
     """
 
@@ -52,14 +57,20 @@ class OpenAIEngine:
         self._model = model
         self._url = config.base_url.rstrip("/") + "/chat/completions"
         self._sleep = sleep
-        key = os.environ.get("OPENAI_API_KEY", "")
+        self._served = False
+        self._odd = 0
+        self._lock = threading.Lock()
+        key = _key()
         limits = httpx.Limits(max_connections=config.concurrency)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._client = httpx.Client(headers=headers, timeout=_TIMEOUT, limits=limits)
         self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="openai")
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
-        """See `Engine.generate`. Seconds are those of the whole call, as the clock divides them, over its rows."""
+        """See `Engine.generate`. A response that is no answer is a row with its `error`, unless nothing else comes.
+
+        Seconds are those of the whole call, as the clock divides them, over its rows.
+        """
         started = time.monotonic()
         waiting = [self._pool.submit(self._one, request, sampling) for request in requests]
         try:
@@ -67,6 +78,7 @@ class OpenAIEngine:
         finally:
             for future in waiting:
                 future.cancel()
+        self._judge(found)
         seconds = self._clock.charge(started) / max(1, len(found))
         return [g._replace(amortised_s=seconds) for g in found]
 
@@ -94,22 +106,42 @@ class OpenAIEngine:
             "max_tokens": sampling.max_new_tokens,
             "seed": request.seed,
         }
-        return _generation(self._post(body), self._url)
+        try:
+            return generation(self._post(body), request.prompt, sampling.max_new_tokens)
+        except NoAnswer as error:
+            return Generation("", 0, 0, 0, "error", 0.0, presentable(str(error)))
 
-    def _post(self, body: dict[str, Any]) -> httpx.Response:
+    def _judge(self, found: Sequence[Generation]) -> None:
+        """Refuse an endpoint that only ever refuses: then it is the settings, and not the requests.
+
+        What a filter withheld is the request's own matter, however often.
+        """
+        odd = [g.error for g in found if g.error and not g.error.startswith(FILTERED)]
+        with self._lock:
+            good = len(odd) < len(found)
+            self._served |= good
+            self._odd = 0 if good else self._odd + len(odd)
+            if odd and (not self._served or self._odd >= _PATIENCE):
+                raise BadInput(f"{self._url}: answered none of {self._odd} requests; the last said {odd[-1]}")
+
+    def _post(self, body: dict[str, Any]) -> Reply:
         wait, problem = _FIRST_WAIT_S, ""
         for attempt in range(_ATTEMPTS):
             asked = 0.0
             try:
-                response = self._client.post(self._url, json=body)
-                if response.is_success:
-                    return response
-                problem = f"HTTP {response.status_code}: {_message(response)}"
-                if response.status_code not in (408, 409, 429) and response.status_code < 500:
-                    raise BadInput(f"{self._url}: {problem}. {_advice(response.status_code, self._model)}")
+                with self._client.stream("POST", self._url, json=body) as response:
+                    reply = read(response)
+                if 200 <= reply.status < 300:
+                    return reply
+                problem = f"HTTP {reply.status}: {reply.shown}"
+                if reply.status in (400, 422):
+                    withheld = FILTERED if "content_filter" in reply.text else ""
+                    raise NoAnswer(f"{withheld}{problem}. {_advice(reply.status, self._model)}")
+                if reply.status not in (408, 409, 429) and reply.status < 500:
+                    raise BadInput(f"{self._url}: {problem}. {_advice(reply.status, self._model)}")
                 asked = _retry_after(response)
             except httpx.TransportError as error:
-                problem = f"{type(error).__name__}: {error}"
+                problem = presentable(f"{type(error).__name__}: {error}")
             if attempt + 1 < _ATTEMPTS:
                 # jittered, so that the requests of one rejected burst do not come back as one burst
                 self._sleep(min(_LONGEST_WAIT_S, max(asked, wait * random.uniform(0.5, 1.5))))
@@ -117,32 +149,18 @@ class OpenAIEngine:
         raise Transient(f"{self._url}: gave up after {_ATTEMPTS} attempts; the last said {problem}")
 
 
-def _generation(response: httpx.Response, url: str) -> Generation:
-    try:
-        answer = response.json()
-        choice, usage = answer["choices"][0], answer["usage"]
-        details = usage.get("prompt_tokens_details") or {}
-        reason = choice["finish_reason"]
-        return Generation(
-            text=choice["message"]["content"] or "",
-            prompt_tokens=int(usage["prompt_tokens"]),
-            cached_prompt_tokens=int(details.get("cached_tokens") or 0),
-            completion_tokens=int(usage["completion_tokens"]),
-            finish_reason=reason if reason in ("stop", "length") else "error",
-            amortised_s=0.0,
-        )
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+def _key() -> str:
+    """The key without what an editor or a mounted secret puts around it.
+
+    Raises:
+        BadInput: It holds what no header can carry. The key is not shown.
+    """
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
         raise BadInput(
-            f"{url}: not an OpenAI chat completion ({type(error).__name__}: {error}): {_message(response)!r}. "
-            "Check engine.base_url."
-        ) from error
-
-
-def _message(response: httpx.Response) -> str:
-    """What the endpoint says, without the key should it repeat it."""
-    text = " ".join(response.text.split())[:300]
-    key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return text.replace(key, "***") if key else text
+            "OPENAI_API_KEY: holds spaces, line breaks or characters other than ASCII: set it to the key alone"
+        )
+    return key
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -68,6 +68,7 @@ class _Work:
             else:
                 self._in_a_row = 0
                 self.made.update(zip(range(start, stop), made, strict=True))
+                self.errors.update((at, g.error) for at, g in enumerate(made, start) if g.error)
                 return
         if stop - start > 1:
             middle = (start + stop) // 2

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mlpo_core.experiment.section import Count, Section
+from mlpo_core.experiment.section import Count, Section, Seed
 
 
 class Inference(Section):
@@ -22,7 +22,7 @@ class Benchmark(Section):
     methods: tuple[str, ...] = ("single", "majority_vote", "any_correct", "best_of_team")
     votes: tuple[Count, ...] = ()
     """Vote sizes n of `majority_vote@n`; empty: K, 4K, 20 and 40 where the samples allow."""
-    seeds: tuple[int, ...] = (1,)
+    seeds: tuple[Seed, ...] = (1,)
     latency_tasks: int = Field(default=0, ge=0, le=50)
     """Time the methods that generate on so many tasks, one query at a time; 0 measures no latency."""
     claims: tuple[tuple[str, str], ...] = ()

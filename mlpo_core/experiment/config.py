@@ -4,6 +4,7 @@ Each top-level section is what one or more stages read; a stage's key covers exa
 (`mlpo_core.chain.stages`), so changing a value recomputes only what depends on it.
 """
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,19 +14,23 @@ from mlpo_core.experiment.claims import Claims
 from mlpo_core.experiment.engine import EngineConfig
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.proposals import Filter, Proposals
-from mlpo_core.experiment.section import Name, Section
+from mlpo_core.experiment.section import Name, Section, Seed
 from mlpo_core.experiment.tasks import TaskSource
 from mlpo_core.experiment.team import RECORDED, Leader, Team
 from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
+
+LONGEST_NAME = 240
+"""Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
+MOST_POINTS = 10_000
 
 
 class Experiment(Section):
     """One experiment: one YAML file, one Dagster partition."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*$", max_length=LONGEST_NAME)]
     """The file's stem; `stem--section.key=value` for a sweep point (see `mlpo_core.experiment.files`)."""
     description: str = ""
-    seed: int = 1
+    seed: Seed = 1
     tasks: tuple[TaskSource, ...] = Field(min_length=1)
     team: Team
     leader: Leader | None = None
@@ -61,6 +66,13 @@ class Experiment(Section):
         object.__setattr__(self, "tasks", tasks)
         if self.base_models.seed is None:
             object.__setattr__(self, "base_models", self.base_models.model_copy(update={"seed": self.seed}))
+        return self
+
+    @model_validator(mode="after")
+    def _sweep_is_bounded(self) -> Self:
+        count = math.prod(map(len, self.sweep.values()))
+        if count > MOST_POINTS:
+            raise ValueError(f"sweep: has {count} points; at most {MOST_POINTS}")
         return self
 
     @model_validator(mode="after")

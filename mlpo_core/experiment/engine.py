@@ -5,10 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from mlpo_core.experiment.section import Count, Section
-
-CREDENTIALS = "credentials"
-"""Type of an error whose input must not be repeated."""
+from mlpo_core.experiment.section import CREDENTIALS, Count, Location, Section
 
 
 class EngineConfig(Section):
@@ -24,7 +21,7 @@ class EngineConfig(Section):
     base_url: str = ""
     """openai: address of the endpoint. The key is read from OPENAI_API_KEY."""
     concurrency: Count = 16
-    recorded: str = ""
+    recorded: Location = ""
     """recorded: folder with `<benchmark>_tasks.jsonl` and `<benchmark>_responses.parquet` (or .jsonl).
     `$MLPO_DATA_DIR` is expanded."""
 
@@ -34,5 +31,9 @@ class EngineConfig(Section):
         if "@" in value:
             raise PydanticCustomError(
                 CREDENTIALS, "an address with a user name or password: put the key into OPENAI_API_KEY instead"
+            )
+        if "?" in value or "#" in value or not value.isprintable() or " " in value:
+            raise PydanticCustomError(
+                CREDENTIALS, "an address with a query, a fragment or spaces: expected e.g. http://host:8000/v1"
             )
         return value

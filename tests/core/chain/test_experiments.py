@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlpo_core.chain.experiments import find
+from mlpo_core.chain.experiments import find, read
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import load
 from mlpo_core.experiment.files import names, point, points
@@ -74,3 +74,37 @@ def test_the_independent_team_of_the_claims_is_that_of_tiny() -> None:
     claims, tiny = find("tiny-claims--agents=independent--recipe=full--seed=1"), find("tiny")
     for section in ("tasks", "team", "leader", "base_models", "proposals", "sft", "mlpo", "grpo"):
         assert getattr(claims, section) == getattr(tiny, section), section
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        "engine.base_url=http://elsewhere/v1",
+        "team.agents.0.trust_remote_code=true",
+        "description=x/../../../escaped",
+        "tasks.0.source=$AWS_SECRET_ACCESS_KEY",
+        "recipe=full--seed=1--filter.max_correct_rate=0.5",
+        "recipe=full--seed=3",
+        "seed=1--recipe=full",
+        "recipe=full",
+    ],
+)
+def test_a_name_sets_nothing_that_the_sweep_does_not_declare(file: Path, chosen: str) -> None:
+    with pytest.raises(BadInput, match="sweep"):
+        find(f"small--{chosen}")
+
+
+@pytest.mark.parametrize("name", ["../small", "/etc/passwd", "", "a\nb", "x/../small"])
+def test_a_name_leads_out_of_no_folder(file: Path, name: str) -> None:
+    with pytest.raises(BadInput, match="is no experiment's name"):
+        find(name)
+
+
+def test_a_person_may_set_anything(file: Path) -> None:
+    assert read("small", ("engine.base_url=http://elsewhere/v1",)).engine.base_url == "http://elsewhere/v1"
+
+
+def test_values_with_dashes_are_told_apart(file: Path) -> None:
+    file.write_text(yaml.safe_dump({**SMALL, "sweep": {"description": ["a", "a--b"], "seed": [1, 2]}}))
+    assert [find(name).name for name in points(load(file))] == points(load(file))
+    assert find("small--description=a--b--seed=1").description == "a--b"

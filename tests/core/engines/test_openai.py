@@ -10,6 +10,7 @@ import pytest
 
 from mlpo_core.engines.openai import OpenAIEngine
 from mlpo_core.engines.protocol import Sampling
+from mlpo_core.engines.tolerant import generate
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.experiment import EngineConfig
 from mlpo_core.types import Request
@@ -166,3 +167,49 @@ def test_without_an_address_the_field_is_named() -> None:
 def test_token_counts_are_estimates_on_the_safe_side() -> None:
     with open_at("http://127.0.0.1:9/v1") as engine:
         assert engine.count_tokens("the quick brown fox jumps over the lazy dog") >= 9
+
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 5}
+
+
+def saying(content: Any, usage: Any = USAGE, reason: str = "stop") -> dict[str, Any]:
+    return {"choices": [{"message": {"content": content}, "finish_reason": reason}], "usage": usage}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, {"error": {"code": "content_filter"}}, "withheld by a content filter: HTTP 400"),
+        (422, "no", "HTTP 422"),
+        (200, {"error": {"message": "overloaded"}}, "overloaded"),
+        (200, saying(None), "no text"),
+        (200, saying([{"type": "image"}]), "no text"),
+        (200, "[" * 100_000, "not an OpenAI chat completion"),
+        (200, " " * (17 * 2**20), "a body larger than 16 MiB"),
+    ],
+)
+def test_one_odd_response_is_a_row(server: Server, status: int, body: Any, reason: str) -> None:
+    server.script[:] = [failing(status, body)]
+    with open_at(server.url) as engine:
+        answers = generate(engine, [Request(f"q{i}", i) for i in range(9)], SAMPLING)
+    assert len(answers.errors) == 1 and reason in next(iter(answers.errors.values()))
+    assert sorted(g.finish_reason for g in answers.generations) == ["error"] + ["length"] * 8
+    assert len(server.seen) == 9, "nothing that was paid for is asked again"
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -1, "completion_tokens": 10**30}, "many"])
+def test_usage_that_cannot_be_true_is_estimated_and_parts_are_joined(server: Server, usage: Any) -> None:
+    server.script[:] = [failing(200, saying([{"text": "a"}, {"text": "\ud800b"}], usage))]
+    with open_at(server.url) as engine:
+        assert engine.generate([Request("q", 1)], SAMPLING)[0][:4] == ("a?b", 1, 0, 2)
+
+
+def test_a_key_is_stripped_and_one_that_cannot_be_is_refused_unseen(server: Server, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n")
+    with open_at(server.url) as engine:
+        engine.generate([Request("q", 1)], SAMPLING)
+    assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\nmore")
+    with pytest.raises(BadInput, match="OPENAI_API_KEY") as caught:
+        open_at(server.url)
+    assert KEY not in str(caught.value)

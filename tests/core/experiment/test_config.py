@@ -89,3 +89,52 @@ def test_every_shipped_experiment_is_valid_and_named_after_its_file(file: Path) 
 def test_an_address_with_a_password_is_refused_without_repeating_it() -> None:
     message = bad(engine={"kind": "openai", "base_url": "https://me:hunter2@host/v1"})
     assert "engine.base_url" in message and "OPENAI_API_KEY" in message and "hunter2" not in message
+
+
+@pytest.mark.parametrize("url", ["https://host/v1?api-key=hunter2", "https://host/v1#hunter2"])
+def test_an_address_with_a_query_is_refused_without_repeating_it(url: str) -> None:
+    message = bad(engine={"kind": "openai", "base_url": url})
+    assert "engine.base_url" in message and "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("tasks.first=1", "first is no item of this list; its items are 0 to 0"),
+        ("tasks.9=1", "9 is no item of this list"),
+        ("tasks.9.source=x", "9 is no item of this list"),
+        ("team.agents.-1.name=x", "-1 is no item of this list"),
+        ("seed.a=1", "seed is not a section"),
+        ("=1", "expected SECTION.KEY=VALUE"),
+    ],
+)
+def test_an_override_that_leads_nowhere_says_where_it_ends(tmp_path: Path, setting: str, reason: str) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(yaml.safe_dump({**MINIMAL, "seed": 1}))
+    with pytest.raises(BadInput, match=reason):
+        load(file, (setting,))
+
+
+def test_a_mistake_in_an_item_is_reported_once() -> None:
+    message = bad(tasks=[{"benchmark": "bbh", "sorce": "x"}])
+    assert message.splitlines()[1:] == [
+        "  tasks.0.sorce: unknown key; did you mean source? (`mlpo settings` lists all)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "near"),
+    [({"leeder": {}}, "leader"), ({"mlpo": {"step": 1}}, "steps"), ({"leader": {"model": "x", "modle": 1}}, "model")],
+)
+def test_an_unknown_key_brings_the_one_that_was_meant(changes: dict[str, object], near: str) -> None:
+    assert f"did you mean {near}?" in bad(**changes)
+
+
+def test_only_listed_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = {"name": "a", "model": "$AWS_SECRET_ACCESS_KEY"}
+    message = bad(tasks=[{"benchmark": "bbh", "source": "${HF_TOKEN}/x"}], team={"agents": [agent]})
+    assert "tasks.0.source" in message and "team.agents.0.model" in message and "MLPO_ALLOWED_VARIABLES" in message
+    assert "engine.recorded" in bad(engine={"recorded": "$MLPO_DATA_DIR/$HF_TOKEN"})
+    monkeypatch.setenv("MLPO_ALLOWED_VARIABLES", "SCRATCH, MODELS")
+    source = "$MLPO_DATA_DIR/$SCRATCH/${MODELS}"
+    assert parse({**MINIMAL, "tasks": [{"benchmark": "bbh", "source": source}]}, "x").tasks[0].source == source

@@ -1,0 +1,134 @@
+"""Reads what an OpenAI-compatible endpoint sends, which may be anything: within limits, as far as it can be used."""
+
+import json
+import time
+import zlib
+from typing import Any, NamedTuple, cast
+
+import httpx
+
+from mlpo_core.messages import presentable
+from mlpo_core.types import Generation
+
+FILTERED = "withheld by a content filter: "
+"""Begins the error of an answer that a filter kept back."""
+_MOST_BYTES = 16 * 2**20
+"""Of a body, as it is sent and as it is when unpacked."""
+_DEADLINE_S = 600.0
+"""For a whole body, however steadily it drips."""
+_MOST_TOKENS = 2**31 - 1
+
+
+class NoAnswer(Exception):
+    """This response is no answer to its request; another request may still be answered."""
+
+
+class Reply(NamedTuple):
+    """A response that was read to its end.
+
+    Attributes:
+        status: HTTP status.
+        text: Its body.
+    """
+
+    status: int
+    text: str
+
+    @property
+    def shown(self) -> str:
+        """The beginning of the body, on one line, as it may stand in a message."""
+        return presentable(" ".join(self.text[:2000].split()))[:300]
+
+
+def read(response: httpx.Response) -> Reply:
+    """The body of a response that is being streamed.
+
+    Raises:
+        NoAnswer: It is too large, or packed in a way that nobody asked for.
+        httpx.ReadTimeout: It is not complete in time.
+    """
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", ""):
+        raise NoAnswer(f"HTTP {response.status_code}: a body packed as {encoding!r:.40}")
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
+    started, sent, body = time.monotonic(), 0, bytearray()
+    for chunk in response.iter_raw():
+        if time.monotonic() - started > _DEADLINE_S:
+            raise httpx.ReadTimeout(f"the body was not complete after {_DEADLINE_S:.0f} s", request=response.request)
+        sent += len(chunk)
+        try:
+            body += unpack.decompress(chunk, _MOST_BYTES + 1 - len(body)) if unpack else chunk
+        except zlib.error as error:
+            raise NoAnswer(f"HTTP {response.status_code}: a body that cannot be unpacked ({error})") from error
+        if max(sent, len(body)) > _MOST_BYTES:
+            raise NoAnswer(f"HTTP {response.status_code}: a body larger than {_MOST_BYTES // 2**20} MiB")
+    return Reply(response.status_code, body.decode("utf-8", "replace"))
+
+
+def generation(reply: Reply, prompt: str, limit: int) -> Generation:
+    """The answer that a response holds. Usage that is absent or cannot be true is estimated from the text.
+
+    Args:
+        reply: A successful response.
+        prompt: What was asked.
+        limit: Most tokens that were asked for.
+
+    Raises:
+        NoAnswer: It holds no text; says what it holds.
+    """
+    answer = _parsed(reply)
+    if error := answer.get("error"):
+        raise NoAnswer(f"{FILTERED if 'content_filter' in json.dumps(error) else ''}an error: {reply.shown}")
+    choices = answer.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(message, dict):
+        raise NoAnswer(f"not an OpenAI chat completion: {reply.shown!r}. Check engine.base_url.")
+    reason = cast("dict[str, Any]", choice).get("finish_reason")
+    text = _text(cast("dict[str, Any]", message).get("content"))
+    if reason == "content_filter":
+        raise NoAnswer(f"{FILTERED}{reply.shown}")
+    if text is None and reason != "length":
+        raise NoAnswer(f"no text, but {reply.shown}")
+    text = (text or "").encode("utf-8", "replace").decode()
+    usage = _mapping(answer.get("usage"))
+    details = _mapping(usage.get("prompt_tokens_details"))
+    shown = _count(usage.get("prompt_tokens"), _MOST_TOKENS, _estimate(prompt))
+    return Generation(
+        text=text,
+        prompt_tokens=shown,
+        cached_prompt_tokens=_count(details.get("cached_tokens"), shown, 0),
+        completion_tokens=_count(usage.get("completion_tokens"), _MOST_TOKENS, min(limit, _estimate(text))),
+        finish_reason=reason if reason in ("stop", "length") else "error",
+        amortised_s=0.0,
+    )
+
+
+def _parsed(reply: Reply) -> dict[str, Any]:
+    try:
+        answer = json.loads(reply.text)
+    except (ValueError, RecursionError) as error:
+        raise NoAnswer(f"not an OpenAI chat completion ({type(error).__name__}): {reply.shown!r}") from error
+    return _mapping(answer)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _text(content: Any) -> str | None:
+    """The text of a message: as it stands, or in parts. None when there is none."""
+    if isinstance(content, list):
+        parts = [_mapping(part).get("text") for part in cast("list[Any]", content)]
+        texts = [part for part in parts if isinstance(part, str)]
+        return "".join(texts) if texts else None
+    return content if isinstance(content, str) else None
+
+
+def _count(value: Any, most: int, otherwise: int) -> int:
+    """A number of tokens as an endpoint gives it, or another where that is none that can be."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else otherwise
+
+
+def _estimate(text: str) -> int:
+    return len(text.encode()) // 3 + 1
