@@ -116,7 +116,7 @@ def test_bad_input_found_by_a_phase_reaches_the_run(workshop: Workshop) -> None:
     path = workshop.folder / "recorded" / "math_responses.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:-1], lines[-1][:20]]) + "\n")
-    text = failure(workshop.materialize("base_models", "agent_proposals"))
+    text = failure(workshop.materialize("tasks", "base_models", "agent_proposals"))
     assert f"math_responses.jsonl, line {len(lines)}" in text
 
 

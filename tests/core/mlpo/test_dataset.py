@@ -87,7 +87,7 @@ def test_later_rounds_start_from_the_task_and_responses_of_every_team_prompt(mak
     for prompt_id, task, responses in starts:
         assert leader_prompt(task, responses) == rows[prompt_id]["prompt"]
         assert (task.answer, task.split) == (rows[prompt_id]["answer"], "train")
-    assert not list(seats.read(make("one round", solo_share=0.25)))
+    assert not list(seats.read(make("one-round", solo_share=0.25)))
 
 
 def test_a_prompt_that_does_not_fit_names_task_tokens_and_fields(make):

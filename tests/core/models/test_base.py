@@ -62,6 +62,7 @@ def test_a_local_folder_is_a_reference_with_its_digest(tmp_path: Path, checkpoin
 
 def test_variables_in_a_path_are_expanded(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELS", str(checkpoint.parent))
+    monkeypatch.setenv("MLPO_ALLOWED_VARIABLES", "MODELS")
     version = make(tmp_path, experiment(["$MODELS/llama"], None))
     assert locate(version, "a0").model == str(checkpoint)
 
@@ -81,7 +82,7 @@ def test_a_changed_checkpoint_changes_key_and_revision(tmp_path: Path, checkpoin
     ("model", "message"),
     [
         ("./absent/model", r"team\.agents\[1\]\.model: no folder absent/model"),
-        ("$NOT_SET/model", r"team\.agents\[1\]\.model: no folder"),
+        ("$NOT_SET/model", r"team\.agents\.1\.model: \$NOT_SET may not be read here"),
         ("pypi:other", r"team\.agents\[1\]\.model: pypi:other is unknown"),
         ("acme/model-7b", r"team\.agents\[1\]\.model: acme/model-7b: the Hugging Face hub cannot be reached.*local"),
     ],

@@ -11,6 +11,7 @@ from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.models.locate import Located
 from mlpo_core.proposals.workload import Member
 from mlpo_core.rounds import inference, latency
+from mlpo_core.store import Dataset
 from tests import mini_chain as mini
 
 N, T = 5, 3
@@ -49,6 +50,17 @@ def world(monkeypatch):
     return world
 
 
+def trained(store, leader, folder):
+    """A leader's version; nothing in these tests loads its checkpoint."""
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text("{}")
+    writer = store.writer(leader, "k")
+    writer.put_folder("checkpoint", folder)
+    writer.write(0, [])
+    writer.commit(mini.ORIGIN, {})
+    return Dataset(store.find(leader, "k"))
+
+
 @pytest.fixture
 def make(tmp_path, world, monkeypatch):
     store = mini.store(tmp_path)
@@ -59,7 +71,7 @@ def make(tmp_path, world, monkeypatch):
         "base_models": mini.put(store, "base_models", []),
         "benchmark_proposals": mini.put(store, "benchmark_proposals", proposals),
         "agent_proposals": mini.put(store, "agent_proposals", []),
-        **{leader: mini.put(store, leader, []) for leader in LEADERS[1:]},
+        **{leader: trained(store, leader, tmp_path / "checkpoint") for leader in LEADERS[1:]},
     }
 
     def prepare(key="k", leader=None, inference=None, without=(), **benchmark):

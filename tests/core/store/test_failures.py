@@ -60,7 +60,7 @@ def test_a_read_only_disk_says_so_and_is_still_read(disk, capsys) -> None:
     store = Store(str(folder / "data"))
     assert Dataset(made).count() == 3
     with pytest.raises(BadInput, match="the disk is read-only"):
-        run(resolve("tasks", config.model_copy(update={"seed": 2}), store))
+        run(resolve("tasks", mini_chain.experiment(tasks=[{**config.tasks[0].model_dump(), "train": 2}]), store))
     command = ["run", "tasks", "--experiment", "tiny", "--root", str(folder / "data")]
     assert main(command) == 2
     assert capsys.readouterr().err.count("the disk is read-only") == 1
