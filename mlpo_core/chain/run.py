@@ -38,6 +38,7 @@ def run(spec: Spec) -> Outcome:
     """Make a stage's version, or find it."""
     if "RANK" in os.environ and not os.environ.get("WORLD_SIZE"):
         raise BadInput("RANK is set, but WORLD_SIZE is not: unset RANK, or start this with torchrun")
+    spec.check_code()
     with explained(spec.root):
         if outcome := lookup(spec):
             return outcome

@@ -1,8 +1,9 @@
 """What a phase is given, and how it is found: the versions that an experiment asks for, by their keys."""
 
 from collections.abc import Mapping
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from mlpo_core.chain.experiments import owner, skipped
 from mlpo_core.chain.stages import STAGES, key, origin
@@ -24,6 +25,26 @@ class Spec(BaseModel):
     root: str
     fresh: str = ""
     """A label that enters the key: makes again what is already there, with the same seeds."""
+    code: str = ""
+    """Of the stage, as whoever asked for the version knows it; filled in when the spec is made."""
+
+    @model_validator(mode="after")
+    def _know_the_code(self) -> Self:
+        if not self.code:
+            object.__setattr__(self, "code", STAGES[self.asset].code(self.experiment))
+        return self
+
+    def check_code(self) -> None:
+        """Refuse to make what nobody would find.
+
+        Raises:
+            BadInput: The stage's code is not what it was when the version was asked for.
+        """
+        if self.code != (now := STAGES[self.asset].code(self.experiment)):
+            raise BadInput(
+                f"{self.asset}: mlpo_core was edited while this ran (code {self.code}, now {now}): start it again, "
+                "under Dagster after reloading the code location"
+            )
 
     @property
     def source(self) -> Origin:

@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from mlpo_core.chain import code
+from mlpo_core.chain.experiments import find
+from mlpo_core.chain.run import run_text
+from mlpo_core.chain.spec import Spec, resolve
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.engines.opening import ENGINES
+from mlpo_core.errors import BadInput
 from mlpo_core.experiment import load
+from mlpo_core.store import Store
 from tests.support import REPOSITORY
 
 CORE = REPOSITORY / "mlpo_core"
@@ -113,6 +118,15 @@ def test_every_stages_function_is_there() -> None:
         assert path, stage.function
         functions = {n.name for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)}
         assert name in functions, stage.function
+
+
+def test_code_that_was_edited_since_a_version_was_asked_for_is_refused(edited, tmp_path) -> None:
+    experiment = find("tiny")
+    spec = resolve("tasks", experiment, Store(str(tmp_path)))
+    assert Spec.model_validate_json(spec.model_dump_json()) == spec
+    edited("mlpo_core.tasks.build", "def build(", "_EXTRA = 1\n\n\ndef build(")
+    with pytest.raises(BadInput, match="tasks: mlpo_core was edited while this ran"):
+        run_text(spec.model_dump_json())
 
 
 def _with_engine(kind: str):

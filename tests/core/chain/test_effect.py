@@ -40,7 +40,7 @@ RIVALS = (
 def test_the_trained_leader_beats_votes_the_best_agent_and_the_leaders_before_training(tiny_run: TinyRun) -> None:
     store = Store(tiny_run.root)
     experiment = find("tiny", SETTINGS).model_copy(update={"name": "tiny-another-seed"})
-    make_chain(experiment, store)
+    assert list(make_chain(experiment, store, "benchmark_predictions"))
     refs = versions(experiment, store)
     assert refs["base_models"].key == tiny_run.dataset("base_models").ref.key
     outcomes = read_outcomes(Dataset(refs["tasks"]), Dataset(refs["benchmark_predictions"]))
