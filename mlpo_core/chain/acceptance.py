@@ -67,10 +67,12 @@ def accept(experiment: Experiment, store: Store, why: str, only: Sequence[str] =
 def _older(asset: str, source: Origin, store: Store) -> Manifest | None:
     """The newest version with the same inputs, settings and libraries."""
     found = (inspect(store.folder.join(asset, name)).manifest for name in store.folder.join(asset).folders())
-    same = [m for m in found if m and m.inputs == source.inputs and m.config == source.config and _same(m, source)]
+    same = [manifest for manifest in found if manifest and differs_in_code_alone(manifest, source)]
     return max(same, key=lambda manifest: manifest.created, default=None)
 
 
-def _same(manifest: Manifest, source: Origin) -> bool:
+def differs_in_code_alone(manifest: Manifest, source: Origin) -> bool:
+    """Whether a version was made from the same inputs and settings, with the same libraries."""
     then = {name: v for name, v in manifest.versions.items() if name not in _CODE}
-    return then == {name: v for name, v in source.versions.items() if name not in _CODE}
+    now = {name: v for name, v in source.versions.items() if name not in _CODE}
+    return (manifest.inputs, manifest.config, then) == (source.inputs, source.config, now)

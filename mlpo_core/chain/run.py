@@ -4,6 +4,7 @@ import os
 from importlib import import_module
 from typing import Any
 
+from mlpo_core.chain.acceptance import differs_in_code_alone
 from mlpo_core.chain.spec import Outcome, Spec, subject
 from mlpo_core.chain.stages import STAGES, key
 from mlpo_core.chain.trace_page import put_examples
@@ -13,8 +14,9 @@ from mlpo_core.errors import BadInput, Transient
 from mlpo_core.launching import ray_training, torchrun
 from mlpo_core.launching.phase import Phase
 from mlpo_core.progress import log
-from mlpo_core.store import Dataset, Store, VersionRef, Writer
+from mlpo_core.store import Dataset, Origin, Store, VersionRef, Writer
 from mlpo_core.store.failures import explain_full_disk, explained
+from mlpo_core.store.manifest import inspect
 
 _LAUNCHERS = {"torchrun": torchrun.train, "ray": ray_training.train}
 
@@ -82,6 +84,7 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
         launcher=spec.experiment.launcher,
     )
     log(f"{spec.asset}: making version {version_key}")
+    _say_what_could_be_kept(spec, source, store)
     module, _, name = stage.function.partition(":")
     try:
         stats: dict[str, Any] = getattr(import_module(module), name)(context)
@@ -106,3 +109,15 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
     if store.find(spec.asset, version_key) is None:
         raise Transient(f"{spec.asset}: version {version_key} was deleted as soon as it was made. Run this again")
     return Outcome(ref=ref, reused=False)
+
+
+def _say_what_could_be_kept(spec: Spec, source: Origin, store: Store) -> None:
+    """Name the version that the experiment used until now, if only code has changed since."""
+    if (used := store.pointed(spec.partition, spec.asset)) is None or used.key == key(spec.asset, source):
+        return
+    manifest = inspect(store.folder.join(spec.asset, used.key)).manifest
+    if manifest and differs_in_code_alone(manifest, source):
+        log(
+            f"{spec.asset}: version {used.key} differs in its code alone: where the rows would be the same, stop this "
+            f"and keep it with: mlpo accept {spec.partition} {spec.asset} --why TEXT"
+        )

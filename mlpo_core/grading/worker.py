@@ -66,7 +66,8 @@ def _wait_for_child(answers: BinaryIO, cpu_s: dict[str, float], memory: int) -> 
     if pid == 0:
         status = 1
         try:
-            _serve(answers, cpu_s, memory)
+            with contextlib.suppress(BrokenPipeError):  # whoever asked is gone
+                _serve(answers, cpu_s, memory)
             status = 0
         finally:
             os._exit(status)
@@ -122,4 +123,7 @@ def _write(answers: BinaryIO, answer: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    try:
+        main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    except (BrokenPipeError, KeyboardInterrupt):  # whoever started this is gone: there is nobody to tell
+        os._exit(0)

@@ -49,6 +49,18 @@ def test_an_accepted_version_is_reused_and_the_reason_is_kept(tmp_path, other_co
     assert kept["made_by"] != kept["code"]
 
 
+def test_what_could_be_kept_is_said_before_it_is_made_again(tmp_path, other_code, capsys):
+    store = Store(str(tmp_path))
+    made = run(resolve("tasks", experiment(), store)).ref
+    assert made
+    assert "mlpo accept" not in capsys.readouterr().err
+    other_code("edited")
+    run(resolve("tasks", experiment(), store))
+    said = capsys.readouterr().err
+    assert f"version {made.key} differs in its code alone" in said
+    assert "mlpo accept kept tasks --why" in said
+
+
 def test_other_settings_are_never_accepted(tmp_path, other_code):
     store = Store(str(tmp_path))
     run(resolve("tasks", experiment(), store))

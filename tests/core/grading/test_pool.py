@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -238,3 +240,13 @@ def test_self_check_names_tasks_that_reject_their_own_gold_answer():
     good = Task("good", "bbh", "", "test", "?", (), "B", "option")
     outside = Task("outside", "mmlu", "", "test", "?", ("x", "y"), "C", "option")
     assert self_check([good, outside, GOLD]) == ["outside"]
+
+
+def test_a_worker_whose_parent_is_gone_ends_without_a_word():
+    command = [sys.executable, "-m", "mlpo_core.grading.worker", "maths", "1", "1", str(2 << 30)]
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert worker.stdin and worker.stdout and worker.stderr
+    worker.stdout.close()  # before it is ready, as when its parent is killed
+    worker.stdin.close()
+    assert worker.wait(60) == 0
+    assert worker.stderr.read() == b""
