@@ -54,7 +54,7 @@ def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         near = get_close_matches(str(error["loc"][-1]), _keys(error["loc"][:-1]), n=1)
         meant = f"did you mean {near[0]}?" if near else "check its spelling and its section"
-        return f"unknown key; {meant} (`mlpo settings` lists all)"
+        return f"unknown key; {meant} (docs/, Settings, lists all)"
     if error["type"] == CREDENTIALS:
         return error["msg"]
     return f"{error['msg']} (got {error['input']!r:.80})"

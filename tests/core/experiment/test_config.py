@@ -118,7 +118,7 @@ def test_an_override_that_leads_nowhere_says_where_it_ends(tmp_path: Path, setti
 def test_a_mistake_in_an_item_is_reported_once() -> None:
     message = bad(tasks=[{"benchmark": "bbh", "sorce": "x"}])
     assert message.splitlines()[1:] == [
-        "  tasks.0.sorce: unknown key; did you mean source? (`mlpo settings` lists all)"
+        "  tasks.0.sorce: unknown key; did you mean source? (docs/, Settings, lists all)"
     ]
 
 
