@@ -54,8 +54,9 @@ def track(items: Iterable[T], label: str, total: int | None = None, unit: str = 
         now = time.monotonic()
         if now - last >= _INTERVAL_S:
             last = now
-            of = f"/{total}" if total else ""
-            log(f"{label}: {count}{of} {unit}, {count / (now - started):.1f} {unit}/s")
+            rate = count / (now - started)
+            of, left = (f"/{total}", f", {(total - count) / rate:.0f} s left") if total else ("", "")
+            log(f"{label}: {count}{of} {unit}, {rate:.1f} {unit}/s{left}")
     log(f"{label}: {count} {unit} in {time.monotonic() - started:.1f} s")
 
 

@@ -64,7 +64,7 @@ def _faces(module: str) -> Iterator[str]:
 @cache
 def _imported(module: str) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(_tree(module)):
+    for node in _statements(_tree(module)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -73,10 +73,20 @@ def _imported(module: str) -> frozenset[str]:
     return frozenset(name for name in own if _path(name))
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node, those inside functions too; expressions, which hold no import, are passed over."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for child in getattr(node, name, ()):
+            yield child
+            yield from _statements(child)
+
+
 @cache
 def _digest(module: str) -> str:
     """Of a module's syntax, and of the templates that stand in a package."""
-    digest = hashlib.sha256("".join(_plain(_tree(module))).encode())
+    text: list[str] = []
+    _put(_tree(module), text)
+    digest = hashlib.sha256("".join(text).encode())
     path = _path(module)
     if path and path.name == "__init__.py":
         for template in sorted(path.parent.glob("templates/*")):
@@ -98,22 +108,23 @@ def _path(module: str) -> Path | None:
     return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
 
 
-def _plain(node: Any) -> Iterator[str]:
+def _put(node: Any, text: list[str]) -> None:
     """Syntax as text that is the same under every version of Python: node types and values, docstrings left out."""
     if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for name, value in ast.iter_fields(node):
+        text.append(f"({type(node).__name__}")
+        for name in node._fields:
+            value = getattr(node, name, None)
             if name == "body" and isinstance(value, list):
                 value = _without_docstrings(value)
             if value not in (None, [], "") or isinstance(value, int):
-                yield f" {name}="
-                yield from _plain(value)
-        yield ")"
+                text.append(f" {name}=")
+                _put(value, text)
+        text.append(")")
     elif isinstance(node, list):
         for item in node:
-            yield from _plain(item)
+            _put(item, text)
     else:
-        yield repr(node)
+        text.append(repr(node))
 
 
 def _without_docstrings(body: Iterable[Any]) -> list[Any]:
