@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import free_port
 
-ACCESS_KEY, SECRET_KEY = "mlpo-tests", "a-secret-that-is-never-printed"
+ACCESS_KEY, SECRET_KEY = "who-the-tests-are", "a-secret-that-is-never-printed"
 BUCKET = "mlpo-tests"
 _PORTS = ("master.port", "volume.port", "filer.port", "s3.port")
 
