@@ -185,8 +185,9 @@ def test_openai_against_vllms_own_server(served: Served, monkeypatch: pytest.Mon
         assert equal_share(engine, served.model, FIRST_TOKENS) >= 0.95
         first, second, third = engine.generate([Request("abc", s) for s in (1, 2, 1)], SAMPLED)
         assert first.text == third.text != second.text
-        with pytest.raises(BadInput, match="HTTP 400"):
-            engine.generate([Request("x" * 600, 0)], SAMPLED)
+        [refused] = engine.generate([Request("x" * 600, 0)], SAMPLED)
+        assert refused.finish_reason == "error"
+        assert "HTTP 400" in str(refused.error)
     with open_engine(config, "absent") as engine, pytest.raises(BadInput, match="serves the model 'absent'"):
         engine.generate([Request("abc", 0)], SAMPLED)
     monkeypatch.setenv("OPENAI_API_KEY", "wrong-key")
