@@ -5,8 +5,6 @@ from urllib.parse import quote, unquote
 
 from mlpo_core.errors import BadInput
 
-VERSION = re.compile(r"[0-9a-f]{20}")
-"""The key of a version: the only names that are listed and deleted."""
 PART = re.compile(r"part-\d{6,}\.parquet")
 CONTENT = 12
 """Hexadecimal digits of a folder's content in its stored name."""
