@@ -35,18 +35,16 @@ def mlpo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin" / "mlpo"
 
 
-def run(mlpo: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(program: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command in an empty folder, with nothing of this checkout in reach."""
     hidden = ("PYTHONPATH", "MLPO_ROOT", "MLPO_EXPERIMENTS")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    return subprocess.run([mlpo, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run([program, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.slow
 def test_the_wheels_commands_work_outside_a_checkout(mlpo: Path, tmp_path: Path) -> None:
-    code = "import mlpo_core; print(mlpo_core.__file__)"
-    python = mlpo.with_name("python")
-    found = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    found = run(mlpo.with_name("python"), tmp_path, "-c", "import mlpo_core; print(mlpo_core.__file__)").stdout
     assert found.startswith(str(mlpo.parents[1])), "the wheel's own code is what runs"
     planned = run(mlpo, tmp_path, "plan", "tiny")
     assert planned.returncode == 0, planned.stderr
