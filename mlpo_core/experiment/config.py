@@ -27,7 +27,7 @@ MOST_POINTS = 10_000
 class Experiment(Section):
     """One experiment: one YAML file, one Dagster partition."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*$", max_length=LONGEST_NAME)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*(--[^\s\p{C}]+)?$", max_length=LONGEST_NAME)]
     """The file's stem; `stem--section.key=value` for a sweep point (see `mlpo_core.experiment.files`)."""
     description: str = ""
     seed: Seed = 1
