@@ -65,7 +65,7 @@ def show_comparison(experiments: Sequence[Experiment], store: Store) -> str:
     if len(experiments) < 2:
         raise BadInput(f"report --compare {name.removesuffix('_sweep')}: it has no sweep: name two experiments or more")
     page = side_by_side(*(_side(experiment, store) for experiment in experiments))
-    folder = store.folder.join("comparisons")
+    folder = store.own("comparisons")
     folder.replace(f"{name}.html", page.html)
     folder.replace(f"{name}.md", page.markdown.encode())
     return f"{folder.url}/{name}.html\n{folder.url}/{name}.md"

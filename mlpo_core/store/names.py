@@ -6,6 +6,14 @@ from urllib.parse import quote, unquote
 from mlpo_core.errors import BadInput
 
 PART = re.compile(r"part-\d{6,}\.parquet")
+VERSION = re.compile(r"[0-9a-f]{20}")
+"""The key of a version, and the name of its folder: what has another name is not deleted."""
+QUARANTINED = re.compile(r"[0-9a-f]{20}-\d{8}T\d{6}-[0-9a-f]{8}")
+"""The folder of a version that was set aside."""
+MARKER = "mlpo-root.json"
+"""File of the root: the mark that it is one."""
+POINTERS = "experiments"
+"""Folder of the root: by experiment and asset, the version that it uses."""
 CONTENT = 12
 """Hexadecimal digits of a folder's content in its stored name."""
 _KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
@@ -21,13 +29,18 @@ def inside(name: str) -> bool:
     return all(segment not in ("", ".", "..") for segment in name.split("/"))
 
 
+def is_key(key: str) -> bool:
+    """Whether a version's key can be the name of a folder."""
+    return _KEY.fullmatch(key) is not None
+
+
 def checked_key(key: str) -> str:
     """A version's key, if it can be the name of a folder.
 
     Raises:
         BadInput: It cannot.
     """
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise BadInput(f"{key!r} cannot be the key of a version: expected letters, digits, - and _")
     return key
 

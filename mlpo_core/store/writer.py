@@ -191,7 +191,7 @@ class Writer:
 
     @property
     def _kept(self) -> Folder:
-        return Folder(self._folder.url + PARTIAL)
+        return self._folder.beside(PARTIAL)
 
     def _in_a_folder(self, name: str) -> bool:
         """Whether a file is of a folder: this writer's, which it knows, or one that another writer left."""
