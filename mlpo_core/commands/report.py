@@ -43,7 +43,7 @@ def show(experiment: Experiment, store: Store) -> str:
         BadInput: A stage before the report has not been made; names it and the command.
     """
     report = _report(experiment, store)
-    return f"{headline_text(report.manifest)}\n\n{report.ref.url}/report.html"
+    return f"{headline_text(report.manifest)}\n\n{report.ref.url}/{report.manifest.stored_name('report.html')}"
 
 
 def show_comparison(experiments: Sequence[Experiment], store: Store) -> str:

@@ -4,10 +4,19 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 TEMPORARY = ".tmp-"
 """How the name of a local file begins while it is written."""
+
+
+class Stored(NamedTuple):
+    """A file that is there."""
+
+    bytes: int
+    modified: datetime
 
 
 def create(path: str, data: bytes) -> bool:
@@ -51,7 +60,7 @@ def write_beside(path: str, data: bytes) -> str:
     return unfinished
 
 
-def walk(base: str) -> Iterator[tuple[str, os.stat_result]]:
+def walk(base: str) -> Iterator[tuple[str, Stored]]:
     """Files below a folder. What vanishes meanwhile (another process renames or deletes) is not there."""
 
     def refuse(error: OSError) -> None:
@@ -62,7 +71,8 @@ def walk(base: str) -> Iterator[tuple[str, os.stat_result]]:
         for name in names:
             path = os.path.join(folder, name)
             with suppress(FileNotFoundError):
-                yield path, os.stat(path)
+                found = os.stat(path)
+                yield path, Stored(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 def sync_folder(path: str) -> None:

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,18 +15,11 @@ import fsspec
 
 from mlpo_core.errors import missing_extra
 from mlpo_core.store import disk
-from mlpo_core.store.disk import TEMPORARY
+from mlpo_core.store.disk import TEMPORARY, Stored
 from mlpo_core.store.failures import explained, s3_code
 from mlpo_core.store.places import Place, place
 
 _TRIES = 20
-
-
-class Stored(NamedTuple):
-    """A file that is there."""
-
-    bytes: int
-    modified: datetime
 
 
 class Upload(NamedTuple):
@@ -134,9 +127,7 @@ class Folder:
         prefix = self._base + "/"
         with explained(self.url):
             if self.is_local:
-                found = {
-                    p: Stored(s.st_size, datetime.fromtimestamp(s.st_mtime, UTC)) for p, s in disk.walk(self._base)
-                }
+                found = dict(disk.walk(self._base))
             else:
                 listed: dict[str, dict[str, Any]] = self._fs.find(self._base, detail=True)
                 found = {p: Stored(int(i["size"]), i["LastModified"]) for p, i in listed.items() if i["type"] == "file"}

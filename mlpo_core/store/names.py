@@ -15,7 +15,12 @@ MARKER = "mlpo-root.json"
 POINTERS = "experiments"
 """Folder of the root: by experiment and asset, the version that it uses."""
 CONTENT = 12
-"""Hexadecimal digits of a folder's content in its stored name."""
+"""Hexadecimal digits of the content in the name under which something is stored."""
+_NAMED = re.compile(rf"-[0-9a-f]{{{CONTENT}}}(|\.[^./]+)$")
+FILE = re.compile(r"(?:[\w-]+/)*[\w-]+\.\w+")
+"""Files that stages write beside the parts: no copy that a sync tool makes has such a name."""
+IN_A_FOLDER = re.compile(rf"-[0-9a-f]{{{CONTENT}}}/")
+"""Stands in the names of the files of a stored folder."""
 _KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _PLAIN = "=,+:@"
 _LONGEST = 255
@@ -45,9 +50,21 @@ def checked_key(key: str) -> str:
     return key
 
 
-def is_stored_folder(stored: str, name: str) -> bool:
-    """Whether a folder of a version may be stored so: under its name and the digest of its content."""
-    return re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{{CONTENT}}}", stored) is not None
+def folder_named(name: str, digest: str) -> str:
+    """Under what name a folder of this content is stored."""
+    return f"{name}-{digest[:CONTENT]}"
+
+
+def file_named(name: str, digest: str) -> str:
+    """Under what name a file of this content is stored; how it ends stays, so that it opens as what it is."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}-{digest[:CONTENT]}{dot}{ending}"
+
+
+def without_content(stored: str) -> str | None:
+    """The name of what is stored under a name that its content gives; None for any other name."""
+    name, found = _NAMED.subn(r"\1", stored)
+    return name if found else None
 
 
 def encoded(partition: str) -> str:
