@@ -42,6 +42,11 @@ def log(message: str) -> None:
         tqdm.write(message, file=sys.stderr)
 
 
+def say(text: str) -> None:
+    """A command's result, on standard output, without what a terminal would obey."""
+    print(presentable(text), flush=True)
+
+
 def track(items: Iterable[T], label: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
     """Yield `items`, showing how far they are."""
     if not under_pipes():

@@ -28,14 +28,19 @@ def experiment(**sections: Any) -> Experiment:
 
 
 def put(
-    store: Store, asset: str, rows: Sequence[dict[str, Any]], part: int = 50, stats: dict[str, Any] | None = None
+    store: Store,
+    asset: str,
+    rows: Sequence[dict[str, Any]],
+    part: int = 50,
+    stats: dict[str, Any] | None = None,
+    key: str = "k",
 ) -> Dataset:
     """A committed version of an asset."""
-    writer = store.writer(asset, "k")
+    writer = store.writer(asset, key)
     for index, start in enumerate(range(0, max(1, len(rows)), part)):
         writer.write(index, rows[start : start + part])
     writer.commit(ORIGIN, stats or {})
-    ref = store.find(asset, "k")
+    ref = store.find(asset, key)
     assert ref is not None
     return Dataset(ref)
 

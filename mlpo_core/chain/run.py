@@ -1,6 +1,5 @@
 """Run one stage: find the version if it is there, else make it, then point the experiment at it."""
 
-import os
 from importlib import import_module
 from typing import Any
 
@@ -12,10 +11,12 @@ from mlpo_core.checks import verify
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.launching import ray_training, torchrun
+from mlpo_core.launching.group import rank
 from mlpo_core.launching.phase import Phase
 from mlpo_core.progress import log
 from mlpo_core.store import Dataset, Origin, Store, VersionRef, Writer
 from mlpo_core.store.failures import explain_full_disk, explained
+from mlpo_core.store.leases import leased
 from mlpo_core.store.manifest import inspect
 
 _LAUNCHERS = {"torchrun": torchrun.train, "ray": ray_training.train}
@@ -38,18 +39,23 @@ def lookup(spec: Spec) -> Outcome | None:
 
 def run(spec: Spec) -> Outcome:
     """Make a stage's version, or find it."""
-    if "RANK" in os.environ and not os.environ.get("WORLD_SIZE"):
-        raise BadInput("RANK is set, but WORLD_SIZE is not: unset RANK, or start this with torchrun")
+    number = rank()
     spec.check_code()
     with explained(spec.root):
         if outcome := lookup(spec):
             return outcome
-        writer = Store(spec.root).writer(spec.asset, key(spec.asset, spec.source))
-        # Processes of one torchrun make a version together.
-        if "RANK" in os.environ:
-            return _make(spec, writer)
-        with writer.exclusive():
-            return lookup(spec) or _launch(spec, writer)
+        if number is not None and not STAGES[spec.asset].distributed:
+            raise BadInput(f"{spec.asset} is made by one process, and this is one of a group: run it without torchrun")
+        store = Store(spec.root)
+        writer = store.writer(spec.asset, key(spec.asset, spec.source))
+        if number:  # the first process has the lease, and finishes the version
+            return _make(spec, writer, finishes=False)
+        used = [(ref.asset, ref.key) for ref in spec.inputs.values() if ref]
+        with leased(store.folder, [*used, (writer.asset, writer.key)]):
+            if number is not None:
+                return _make(spec, writer)
+            with writer.exclusive():
+                return lookup(spec) or _launch(spec, writer)
 
 
 def run_text(spec: str) -> Outcome:
@@ -69,7 +75,7 @@ def _launch(spec: Spec, writer: Writer) -> Outcome:
     return outcome.model_copy(update={"reused": False})
 
 
-def _make(spec: Spec, writer: Writer) -> Outcome:
+def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
     stage = STAGES[spec.asset]
     store = Store(spec.root)
     source = spec.source
@@ -93,8 +99,8 @@ def _make(spec: Spec, writer: Writer) -> Outcome:
         if known := explain_full_disk(error, writer.scratch()):
             raise known from error
         raise
-    if os.environ.get("RANK", "0") != "0":
-        return Outcome(ref=None, reused=False)  # the first process finishes the version
+    if not finishes:
+        return Outcome(ref=None, reused=False)
     manifest = context.writer.commit(source, stats)
     ref = VersionRef(
         asset=spec.asset,

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlpo_core.errors import BadInput
+from mlpo_core.progress import log
 from mlpo_core.store import Dataset, Store
 
 
@@ -63,12 +64,20 @@ class Row(NamedTuple):
 
 
 def datasets(store: Store, partition: str) -> dict[str, Dataset]:
-    """The chain that an experiment points to.
+    """The chain that an experiment points to; a pointer that cannot be read is said, and left out.
 
     Raises:
         BadInput: Nothing has been made for it.
     """
-    found = {a: Dataset(ref, sets_aside=False) for a in LINKS if (ref := store.pointed(partition, a))}
+    found: dict[str, Dataset] = {}
+    for asset in LINKS:
+        try:
+            ref = store.pointed(partition, asset)
+        except BadInput as error:
+            log(f"{partition}: {asset} is left out: {error}")
+            continue
+        if ref:
+            found[asset] = Dataset(ref, sets_aside=False)
     if not found:
         raise BadInput(f"{partition}: nothing has been made for this experiment under {store.root}")
     return found

@@ -32,7 +32,7 @@ def write_claims(experiment: Experiment, store: Store) -> str:
     drawn = picture(answers, figures)
     views = [tables.verdicts(tested), tables.tests(tested), *tables.accuracy(figures)]
     note = tables.note(answers)
-    folder = store.folder.join(FOLDER)
+    folder = store.own(FOLDER)
     inline = inline_svg(drawn, "Accuracy of every method that a claim is about, by team")
     title = f"{experiment.name}: what holds"
     folder.replace(

@@ -3,6 +3,7 @@
 import argparse
 from datetime import timedelta
 
+from mlpo_core.progress import say
 from mlpo_core.store import Store
 from mlpo_core.store.catalog import prunable, prune, versions
 from mlpo_core.store.leftovers import ABANDONED_AFTER, leftovers, sweep
@@ -15,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--hours",
         type=float,
         metavar="N",
-        help="untouched hours after which what killed runs left counts (default: 24)",
+        help="age at which what nothing uses, and what killed runs left, is deleted (default: 24)",
     )
     parser.add_argument("--yes", action="store_true", help="delete; without it, only say what would go")
 
@@ -23,18 +24,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print what goes, and with `--yes` delete it."""
     store = Store(options.root)
-    unused = prunable(versions(store))
     age = ABANDONED_AFTER if options.hours is None else timedelta(hours=options.hours)
-    abandoned = leftovers(store, age)
+    uses = list(store.pointers())
+    for problem in (use.problem for use in uses if use.problem):
+        say(f"keeping all that it may name: {problem}")
+    known = versions(store, uses)
+    unused, abandoned = prunable(known, age), leftovers(store, age)
+    young = len(prunable(known, timedelta(0))) - len(unused)
     doing = "deleting" if options.yes else "would delete"
     for entry in unused:
-        print(f"{doing} {entry.asset} {entry.key} {entry.bytes / 1e6:.2f} MB")
+        say(f"{doing} {entry.asset} {entry.key} {entry.bytes / 1e6:.2f} MB")
     for leftover in abandoned:
         where = leftover.folder.path(leftover.name)
-        print(f"{doing} {leftover.what} {where} {leftover.bytes / 1e6:.2f} MB, last touched {leftover.touched:%F %R}")
-    if options.yes:
-        prune(store, unused)
+        say(f"{doing} {leftover.what} {where} {leftover.bytes / 1e6:.2f} MB, last touched {leftover.touched:%F %R}")
+    if options.yes and (unused or abandoned):
+        store.own()
+        for entry in prune(store, unused):
+            say(f"kept {entry.asset} {entry.key}: it has just come into use")
         sweep(abandoned)
     size = sum(e.bytes for e in unused) + sum(e.bytes for e in abandoned)
     counted = f"{len(unused)} versions and {len(abandoned)} leftovers, {size / 1e6:.2f} MB"
-    print(counted + ("" if options.yes else "; add --yes"))
+    kept = f"; {young} more will be old enough, or with --hours" if young else ""
+    say(counted + kept + ("" if options.yes else "; add --yes"))

@@ -44,7 +44,7 @@ def show(experiment: Experiment, store: Store) -> str:
         BadInput: A stage before the report has not been made; names it and the command.
     """
     report = _report(experiment, store)
-    return f"{headline_text(report.manifest)}\n\n{report.ref.url}/report.html"
+    return f"{headline_text(report.manifest)}\n\n{report.ref.url}/{report.manifest.stored_name('report.html')}"
 
 
 def show_comparison(experiments: Sequence[Experiment], store: Store) -> str:
@@ -66,7 +66,7 @@ def show_comparison(experiments: Sequence[Experiment], store: Store) -> str:
     if len(experiments) < 2:
         raise BadInput(f"report --compare {name.removesuffix('_sweep')}: it has no sweep: name two experiments or more")
     page = side_by_side(*(_side(experiment, store) for experiment in experiments))
-    folder, file = store.folder.join("comparisons"), _file_of(name)
+    folder, file = store.own("comparisons"), _file_of(name)
     folder.replace(f"{file}.html", page.html)
     folder.replace(f"{file}.md", page.markdown.encode())
     return f"{folder.url}/{file}.html\n{folder.url}/{file}.md"

@@ -6,6 +6,7 @@ from pathlib import Path
 from mlpo_core.chain.trace import datasets, text
 from mlpo_core.chain.trace_page import page
 from mlpo_core.errors import BadInput
+from mlpo_core.progress import say
 from mlpo_core.store import Store
 
 
@@ -20,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print or write the trace, from the first experiment that has the id."""
     store = Store(options.root)
-    partitions = [options.experiment] if options.experiment else sorted({name for name, _ in store.pointers()})
+    partitions = [options.experiment] if options.experiment else sorted({use.partition for use in store.pointers()})
     refusals: list[str] = []
     for partition in partitions:
         try:
@@ -28,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
             if options.html:
                 options.html.write_bytes(page(chain, options.id))
             else:
-                print(f"experiment {partition}\n{text(chain, options.id)}")
+                say(f"experiment {partition}\n{text(chain, options.id)}")
             return
         except BadInput as error:
             refusals.append(str(error))

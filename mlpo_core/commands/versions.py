@@ -2,6 +2,7 @@
 
 import argparse
 
+from mlpo_core.progress import say
 from mlpo_core.store import Store
 from mlpo_core.store.catalog import versions
 
@@ -13,7 +14,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print a line for each version, and which experiments use it."""
-    for entry in versions(Store(options.root)):
+    store = Store(options.root)
+    uses = list(store.pointers())
+    for entry in versions(store, uses):
         state = entry.created or (f"damaged: {entry.damage}" if entry.damage else "unfinished")
         users = ", ".join(entry.used_by) or "-"
-        print(f"{entry.asset:22} {entry.key}  {entry.rows:>9,} rows {entry.bytes / 1e6:>9.2f} MB  {state:25} {users}")
+        say(f"{entry.asset:22} {entry.key}  {entry.rows:>9,} rows {entry.bytes / 1e6:>9.2f} MB  {state:25} {users}")
+    for use in uses:
+        if use.problem:
+            say(f"{use.asset:22} {use.partition}: {use.problem}")

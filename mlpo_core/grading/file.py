@@ -17,7 +17,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.grading.pool import Grader, cores
 from mlpo_core.grading.rows import check_columns, open_rows, tables, tasks_of
 from mlpo_core.progress import track
-from mlpo_core.store.files import TEMPORARY
+from mlpo_core.store.disk import TEMPORARY
 from mlpo_core.types import Verdict
 
 BENCHMARKS = ("bbh", "math", "mmlu", "mmlu_pro")

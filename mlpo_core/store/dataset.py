@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from mlpo_core.errors import BadInput
 from mlpo_core.store.digest import file_sha256
-from mlpo_core.store.files import TEMPORARY, Folder
+from mlpo_core.store.disk import TEMPORARY
+from mlpo_core.store.files import Folder
 from mlpo_core.store.manifest import MANIFEST, FileInfo, Manifest, VersionRef, inspect
 from mlpo_core.store.quarantine import set_aside
 from mlpo_core.store.schemas import SCHEMAS

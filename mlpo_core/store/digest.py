@@ -1,7 +1,7 @@
 """The content digest of Arrow data: the same rows give the same digest, whatever wrote the file."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,17 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a local file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_sha256(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a local folder, by name, in order."""
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: file_sha256(path) for name, path in files.items()}
+
+
+def content_of(hashes: Mapping[str, str]) -> str:
+    """One digest of a folder's files and their names."""
+    return combine_digests(f"{file} {sha256}" for file, sha256 in hashes.items())
 
 
 def _type_name(kind: Any) -> str:

@@ -3,29 +3,23 @@
 import os
 import shutil
 import time
-import uuid
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote
 
 import fsspec
 
-from mlpo_core.errors import BadInput, missing_extra
+from mlpo_core.errors import missing_extra
+from mlpo_core.store import disk
+from mlpo_core.store.disk import TEMPORARY, Stored
 from mlpo_core.store.failures import explained, s3_code
+from mlpo_core.store.places import Place, place
 
-TEMPORARY = ".tmp-"
-"""How the name of a local file begins while it is written."""
 _TRIES = 20
-
-
-class Stored(NamedTuple):
-    """A file that is there."""
-
-    bytes: int
-    modified: datetime
 
 
 class Upload(NamedTuple):
@@ -42,29 +36,27 @@ class Folder:
     Every operation raises `BadInput` or `Transient` with what to do where the disk or the object store refuses.
     """
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self.is_local = parts.scheme in ("", "file")
-        if self.is_local:
-            path = Path(unquote(url[7:]) if parts.scheme else url).expanduser().absolute()
-            self.url = path.as_uri()
-            self._base = str(path)
-        elif parts.scheme == "s3":
-            if "@" in parts.netloc:
-                raise BadInput(
-                    "the storage URL carries a user name or password. Put credentials in the environment "
-                    "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and write s3://bucket/prefix"
-                )
-            self.url = url.rstrip("/")
-            self._base = self.url.removeprefix("s3://")
-        else:
-            raise BadInput(f"{url}: unsupported scheme {parts.scheme!r}; use a local path, file:// or s3://")
+    def __init__(self, where: str | Place) -> None:
+        self.is_local, self._base = where if isinstance(where, Place) else place(where)
         self._fs: Any = None if self.is_local else _s3()
+
+    @cached_property
+    def url(self) -> str:
+        """One URL, however the place was written."""
+        return f"file://{quote(os.fsencode(self._base))}" if self.is_local else f"s3://{self._base}"
+
+    @property
+    def is_link(self) -> bool:
+        """Whether this is a link to a folder, which may be anywhere; an object store has none."""
+        return self.is_local and os.path.islink(self._base)
 
     def join(self, *parts: str) -> "Folder":
         """A folder below this one."""
-        # A local URL is quoted and would be unquoted again; names are not.
-        return Folder("/".join((self._base if self.is_local else self.url, *parts)))
+        return Folder(Place(self.is_local, "/".join((self._base.rstrip("/"), *parts))))
+
+    def beside(self, suffix: str) -> "Folder":
+        """The folder of the same name with a suffix."""
+        return Folder(Place(self.is_local, self._base + suffix))
 
     def path(self, name: str = "") -> str:
         """The path of a file as its filesystem knows it; for a local folder an ordinary path."""
@@ -93,14 +85,13 @@ class Folder:
     def create(self, name: str, data: bytes) -> bool:
         """Write a file unless one is there. Whole or not at all; of racing writers exactly one gets True."""
         with explained(self.url):
-            return self._create_local(name, data) if self.is_local else self._create_remote(name, data)
+            return disk.create(self.path(name), data) if self.is_local else self._create_remote(name, data)
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file over whatever is there. A reader sees the old bytes or the new, never a mixture."""
         with explained(self.url):
             if self.is_local:
-                os.replace(self._write_beside(name, data), self.path(name))
-                _sync_folder(self.path(name))
+                disk.replace(self.path(name), data)
             else:
                 self._fs.pipe_file(self.path(name), data)
 
@@ -110,7 +101,7 @@ class Folder:
             if not self.is_local:
                 self._fs.put_file(str(local), self.path(name))
                 return
-            beside = self._beside(name)
+            beside = disk.beside(self.path(name))
             try:
                 shutil.copyfile(local, beside)
                 with open(beside, "rb") as file:
@@ -136,7 +127,7 @@ class Folder:
         prefix = self._base + "/"
         with explained(self.url):
             if self.is_local:
-                found = {p: Stored(s.st_size, datetime.fromtimestamp(s.st_mtime, UTC)) for p, s in _walk(self._base)}
+                found = dict(disk.walk(self._base))
             else:
                 listed: dict[str, dict[str, Any]] = self._fs.find(self._base, detail=True)
                 found = {p: Stored(int(i["size"]), i["LastModified"]) for p, i in listed.items() if i["type"] == "file"}
@@ -152,23 +143,25 @@ class Folder:
 
     def folders(self) -> list[str]:
         """Names of the folders directly below; a link to a folder is none."""
+        return sorted(name for name, is_folder in self._listed() if is_folder)
+
+    def entries(self) -> list[str]:
+        """Names of everything directly below, without leftovers of interrupted writes."""
+        return sorted(name for name, _ in self._listed() if not name.startswith(TEMPORARY))
+
+    def links(self) -> list[str]:
+        """Names of the links directly below; an object store has none."""
+        if not self.is_local or not os.path.isdir(self._base):
+            return []
         with explained(self.url):
-            try:
-                if self.is_local:
-                    return sorted(p.name for p in Path(self._base).iterdir() if p.is_dir() and not p.is_symlink())
-                entries = self._fs.ls(self._base, detail=True)
-            except FileNotFoundError as error:
-                if s3_code(error) == "NoSuchBucket":
-                    raise
-                return []
-        return sorted(e["name"].rstrip("/").rsplit("/", 1)[-1] for e in entries if e["type"] == "directory")
+            return sorted(path.name for path in Path(self._base).iterdir() if path.is_symlink())
 
     def remove(self, name: str = "") -> None:
         """Delete a file, or the whole folder."""
         path = self.path(name)
         with explained(self.url):
             if self.is_local:
-                if os.path.isdir(path):
+                if os.path.isdir(path) and not os.path.islink(path):
                     shutil.rmtree(path)
                 else:
                     Path(path).unlink(missing_ok=True)
@@ -194,14 +187,15 @@ class Folder:
         """Multipart uploads below this folder that nobody completed. A disk has none."""
         if self.is_local:
             return []
-        bucket, _, prefix = self._base.partition("/")
+        bucket, _, below = self._base.partition("/")
+        prefix = f"{below}/" if below else ""
         found: list[Upload] = []
         where: dict[str, str] = {}
         with explained(self.url):
             while True:
-                page = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=f"{prefix}/", **where)
+                page = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **where)
                 for entry in page.get("Uploads", []):
-                    found.append(Upload(entry["Key"].removeprefix(f"{prefix}/"), entry["UploadId"], entry["Initiated"]))
+                    found.append(Upload(entry["Key"].removeprefix(prefix), entry["UploadId"], entry["Initiated"]))
                 if not page.get("IsTruncated"):
                     return found
                 where = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
@@ -212,16 +206,19 @@ class Folder:
         with explained(self.url):
             self._fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload.id)
 
-    def _create_local(self, name: str, data: bytes) -> bool:
-        beside = self._write_beside(name, data)
-        try:
-            os.link(beside, self.path(name))
-        except FileExistsError:
-            return False
-        finally:
-            os.unlink(beside)
-        _sync_folder(self.path(name))
-        return True
+    def _listed(self) -> list[tuple[str, bool]]:
+        """Names directly below, each with whether it is a folder."""
+        with explained(self.url):
+            try:
+                if self.is_local:
+                    with os.scandir(self._base) as found:
+                        return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+                entries = self._fs.ls(self._base, detail=True)
+            except FileNotFoundError as error:
+                if s3_code(error) == "NoSuchBucket":
+                    raise
+                return []
+        return [(e["name"].rstrip("/").rsplit("/", 1)[-1], e["type"] == "directory") for e in entries]
 
     def _create_remote(self, name: str, data: bytes) -> bool:
         for tries_left in reversed(range(_TRIES)):
@@ -238,24 +235,6 @@ class Folder:
             time.sleep(0.2)
         return False
 
-    def _beside(self, name: str) -> str:
-        target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return str(target.parent / f"{TEMPORARY}{uuid.uuid4().hex}")
-
-    def _write_beside(self, name: str, data: bytes) -> str:
-        beside = self._beside(name)
-        try:
-            with open(beside, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            # A full disk must not stay full of halves.
-            Path(beside).unlink(missing_ok=True)
-            raise
-        return beside
-
 
 def _s3() -> Any:
     try:
@@ -263,25 +242,3 @@ def _s3() -> Any:
         return fsspec.filesystem("s3", use_listings_cache=False)
     except ImportError as error:
         raise missing_extra("s3fs", "s3") from error
-
-
-def _walk(base: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Files below a local folder. What vanishes meanwhile (another process renames or deletes) is not there."""
-
-    def refuse(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            raise error
-
-    for folder, _, names in os.walk(base, onerror=refuse):
-        for name in names:
-            path = os.path.join(folder, name)
-            with suppress(FileNotFoundError):
-                yield path, os.stat(path)
-
-
-def _sync_folder(path: str) -> None:
-    handle = os.open(os.path.dirname(path), os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

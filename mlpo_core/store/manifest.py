@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mlpo_core.store.digest import combine_digests
 from mlpo_core.store.files import Folder
-from mlpo_core.store.names import PART, inside, is_stored_folder
+from mlpo_core.store.names import PART, inside, without_content
 
 MANIFEST = "manifest.json"
 FINDINGS = "checks.json"
@@ -52,7 +52,8 @@ class Manifest(BaseModel):
     parts: list[PartInfo]
     files: dict[str, FileInfo]
     folders: dict[str, str] = {}
-    """Under which name each folder among the files is stored: of writers that race, each has its own."""
+    """Under which name each folder among the files is stored, and on a remote root each file: writers that race have
+    each their own."""
     inputs: dict[str, str | None]
     """Content digest by input asset."""
     input_keys: dict[str, str | None]
@@ -65,10 +66,10 @@ class Manifest(BaseModel):
 
     def stored_name(self, name: str) -> str:
         """Where a file or folder of this version is, relative to it."""
-        for folder, stored in self.folders.items():
-            if name == folder or name.startswith(f"{folder}/"):
-                return stored + name.removeprefix(folder)
-        return name
+        head = name
+        while head and head not in self.folders:
+            head = head.rpartition("/")[0]
+        return self.folders[head] + name.removeprefix(head) if head else name
 
 
 class Origin(NamedTuple):
@@ -116,8 +117,8 @@ def _outside(manifest: Manifest) -> str | None:
             return f"{MANIFEST} names {part.name!r}, which cannot be a part, or is one twice"
         seen.add(part.name)
     for name, stored in manifest.folders.items():
-        if not inside(name) or not is_stored_folder(stored, name):
-            return f"{MANIFEST} names {stored!r}, which cannot be a folder of a version"
+        if not inside(name) or without_content(stored) != name:
+            return f"{MANIFEST} names {stored!r}, which cannot be in a version"
     for name in manifest.files:
         if not inside(name) or manifest.stored_name(name) in (MANIFEST, FINDINGS):
             return f"{MANIFEST} names {name!r}, which cannot be a file of a version"

@@ -6,6 +6,7 @@ without a manifest it is not there.
 
 import os
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,14 +14,13 @@ from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.store.files import Folder
 from mlpo_core.store.manifest import VersionRef, inspect
-from mlpo_core.store.names import checked_key, decoded, encoded, inside
+from mlpo_core.store.marker import claim
+from mlpo_core.store.names import POINTERS, checked_key, decoded, encoded, inside
 from mlpo_core.store.quarantine import set_aside
 from mlpo_core.store.schemas import SCHEMAS
 from mlpo_core.store.writer import Writer
 
 DEFAULT_ROOT = "./.mlpo"
-POINTERS = "experiments"
-"""Folder of the root: by experiment and asset, the version that it uses."""
 ACCEPTED = "accepted"
 """Folder of the root: by asset and key, the older version that a person let stand for it."""
 
@@ -46,16 +46,39 @@ class Pointer(BaseModel):
     digest: str
 
 
+class Use(NamedTuple):
+    """That an experiment uses a version of an asset."""
+
+    partition: str
+    asset: str
+    """Empty where it may be any: the experiment's folder cannot be looked into."""
+    ref: VersionRef | None
+    problem: str = ""
+    """Why it is not known which version."""
+
+
 class Store:
     """All versions under one root URL."""
 
     def __init__(self, root: str | None = None) -> None:
         self.folder = Folder(root or os.environ.get("MLPO_ROOT") or DEFAULT_ROOT)
+        self._claimed = False
 
     @property
     def root(self) -> str:
         """The root's URL."""
         return self.folder.url
+
+    def own(self, *parts: str) -> Folder:
+        """A folder below the root to write in, or to delete from.
+
+        Raises:
+            BadInput: The root is a folder of something else (`mlpo_core.store.marker`).
+        """
+        if not self._claimed:
+            claim(self.folder)
+            self._claimed = True
+        return self.folder.join(*parts)
 
     def find(self, asset: str, key: str) -> VersionRef | None:
         """The version of this key, or the one that was accepted for it; None where there is none or a damaged one.
@@ -81,7 +104,7 @@ class Store:
     def accept(self, asset: str, key: str, acceptance: Acceptance) -> None:
         """Let a version that was made by other code stand for the one of this key."""
         record = acceptance.model_dump_json(indent=1).encode()
-        self.folder.join(ACCEPTED, asset).replace(f"{key}.json", record)
+        self.own(ACCEPTED, asset).replace(f"{key}.json", record)
 
     def set_damaged_aside(self, asset: str, key: str) -> None:
         """Free a key whose version `find` does not give because it is damaged."""
@@ -91,13 +114,13 @@ class Store:
 
     def writer(self, asset: str, key: str) -> Writer:
         """Start or resume writing a version."""
-        return Writer(self.folder.join(asset, key), asset, key)
+        return Writer(self.own(asset, key), asset, key)
 
     def point(self, partition: str, ref: VersionRef) -> None:
         """Record that an experiment uses a version; `prune` keeps what is pointed to."""
         pointer = Pointer(asset=ref.asset, key=checked_key(ref.key), digest=ref.digest)
         name = f"{ref.asset}.json"
-        self.folder.join(POINTERS, encoded(partition)).replace(name, pointer.model_dump_json(indent=1).encode())
+        self.own(POINTERS, encoded(partition)).replace(name, pointer.model_dump_json(indent=1).encode())
         if (old := self._nested(partition)) and old.read(name) is not None:
             old.remove(name)
 
@@ -118,19 +141,23 @@ class Store:
             raw = old.read(f"{asset}.json")
         return self._resolved(raw, f"{partition}/{asset}.json") if raw else None
 
-    def pointers(self) -> Iterator[tuple[str, VersionRef]]:
-        """Every experiment that uses a version, with that version; also those that older code kept in nested folders.
-
-        Raises:
-            BadInput: A pointer cannot be read.
-        """
+    def pointers(self) -> Iterator[Use]:
+        """What every experiment uses; also what older code kept in nested folders, and what cannot be read."""
         folder = self.folder.join(POINTERS)
         for name in folder.names():
             where, _, file = name.rpartition("/")
-            if where and file.removesuffix(".json") in SCHEMAS:
-                partition = where if "/" in where else decoded(where)
-                if raw := folder.read(name):
-                    yield partition, self._resolved(raw, name)
+            asset = file.removesuffix(".json")
+            if where and asset in SCHEMAS and asset != file:
+                yield from self._use(where if "/" in where else decoded(where), asset, name)
+        for name in folder.links():
+            yield Use(decoded(name), "", None, f"{folder.path(name)} is a link, and links are not followed")
+
+    def _use(self, partition: str, asset: str, name: str) -> Iterator[Use]:
+        try:
+            if (raw := self.folder.join(POINTERS).read(name)) is not None:
+                yield Use(partition, asset, self._resolved(raw, name))
+        except BadInput as error:
+            yield Use(partition, asset, None, str(error))
 
     def _nested(self, partition: str) -> Folder | None:
         """Where older code kept the pointers of an experiment whose name is not plain."""

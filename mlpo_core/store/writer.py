@@ -6,9 +6,8 @@ An interrupted writer resumes at the first missing part, and racing writers end 
 import fcntl
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -19,10 +18,11 @@ import pyarrow.parquet as pq
 
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.progress import log
-from mlpo_core.store.digest import combine_digests, file_sha256, table_digest
+from mlpo_core.store.digest import content_of, folder_sha256, table_digest
 from mlpo_core.store.files import Folder
-from mlpo_core.store.manifest import MANIFEST, FileInfo, Manifest, Origin, PartInfo, content_digest
-from mlpo_core.store.names import CONTENT, PART, inside, is_stored_folder
+from mlpo_core.store.kept import Kept
+from mlpo_core.store.manifest import FINDINGS, MANIFEST, FileInfo, Manifest, Origin, PartInfo, content_digest
+from mlpo_core.store.names import FILE, IN_A_FOLDER, PART, file_named, folder_named, without_content
 from mlpo_core.store.schemas import SCHEMAS, TRAINING_LOG, VOLATILE
 from mlpo_core.store.scratch import PARTIAL, scratch_folder
 
@@ -38,7 +38,9 @@ class Writer:
         self._started = datetime.now(UTC)
         self._seen: set[str] = set()
         self._folders: dict[str, str] = {}
+        """Under which name a folder, or a file on a remote root, is stored."""
         self._uploaded: dict[str, FileInfo] = {}
+        self._kept = None if folder.is_local else Kept(folder.beside(PARTIAL), scratch_folder(folder, asset, key))
 
     @contextmanager
     def exclusive(self) -> Generator[None]:
@@ -74,12 +76,29 @@ class Writer:
         return self._parse(_part(index), self._folder.read(_part(index)) or b"").cast(self.schema)
 
     def get(self, name: str) -> bytes | None:
-        """A file of this version that was `put`, or None."""
-        return self._folder.read(name)
+        """A file of this version that was `put`, by this run or an interrupted one; None if there is none."""
+        if self._folder.is_local:
+            return self._folder.read(name)
+        if name not in self._folders:
+            self._folders = {**self._left(), **self._folders}
+        return self._folder.read(self._folders.get(name, name))
 
     def put(self, name: str, data: bytes) -> None:
-        """Write another file of this version (a plot, a card), unless another writer has finished it."""
-        if not self._finished():
+        """Write another file of this version (a plot, a card).
+
+        On a remote root it is stored under a name that its content gives: no writer that comes second can write over a
+        file of a finished version. A disk has a lock for that, and a version that is finished is left as it is.
+
+        Args:
+            name: Perhaps with folders; letters, digits, `_` and `-`, and one ending.
+            data: All of it.
+        """
+        if not FILE.fullmatch(name) or name.startswith("part-"):
+            raise ValueError(f"{name!r} cannot be the name of a file of a version")
+        if not self._folder.is_local:
+            self._folders[name] = file_named(name, hashlib.sha256(data).hexdigest())
+            self._folder.create(self._folders[name], data)
+        elif not self._finished():
             self._folder.replace(name, data)
 
     def put_folder(self, name: str, local: Path) -> None:
@@ -87,14 +106,13 @@ class Writer:
 
         Stored under a name that its content gives, so that writers that race never mix their weights.
         """
-        files = {path.relative_to(local).as_posix(): path for path in sorted(local.rglob("*")) if path.is_file()}
-        infos = {file: FileInfo(bytes=path.stat().st_size, sha256=file_sha256(path)) for file, path in files.items()}
-        content = combine_digests(f"{file} {info.sha256}" for file, info in infos.items())
-        stored = f"{name}-{content[:CONTENT]}"
-        for file, path in files.items():
-            self._folder.upload(f"{stored}/{file}", path)
+        hashes = folder_sha256(local)
+        stored = folder_named(name, content_of(hashes))
+        for file, sha256 in hashes.items():
+            self._folder.upload(f"{stored}/{file}", local / file)
+            size = (local / file).stat().st_size
+            self._uploaded[f"{name}/{file}"] = FileInfo(bytes=size, sha256=sha256)
         self._folders[name] = stored
-        self._uploaded.update({f"{name}/{file}": info for file, info in infos.items()})
 
     def scratch(self) -> Path:
         """A local folder for unfinished work (training checkpoints) that survives a kill; gone after `commit`."""
@@ -105,17 +123,10 @@ class Writer:
     def keep(self, folder: Path) -> None:
         """Copy a finished folder in `scratch` (a training checkpoint) to a remote root, for another machine to go on.
 
-        Siblings that are gone here go there too. Where the root is a disk, `scratch` is in it already.
+        What this process kept and is gone here goes there too. Where the root is a disk, `scratch` is in it already.
         """
-        if self._folder.is_local:
-            return
-        name = folder.relative_to(self.scratch()).as_posix()
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            self._kept.upload(f"{name}/{path.relative_to(folder).as_posix()}", path)
-        siblings = self._kept.join(*name.split("/")[:-1])
-        for sibling in siblings.folders():
-            if not (folder.parent / sibling).exists():
-                siblings.remove(sibling)
+        if self._kept and not self._finished():
+            self._kept.keep(folder)
 
     def restore(self, folder: Path) -> None:
         """Fetch what was kept below a folder of `scratch` and is not on this machine; to be called once per machine.
@@ -123,23 +134,9 @@ class Writer:
         Raises:
             BadInput: What was kept has a name that leads out of the folder.
         """
-        if self._folder.is_local:
-            return
-        name = folder.relative_to(self.scratch()).as_posix()
-        kept = self._kept.join(name)
-        for child in kept.folders():
-            files = kept.join(child).names()
-            if wrong := [file for file in [child, *files] if not inside(file)]:
-                raise BadInput(f"{kept.path(child)}: {wrong[0]!r} leads out of this folder: delete it, then run again")
-            if not (folder / child).exists():
-                beside = Path(tempfile.mkdtemp(prefix=".restored-", dir=self.scratch()))
-                for file in files:
-                    (beside / file).parent.mkdir(parents=True, exist_ok=True)
-                    kept.download(f"{child}/{file}", beside / file)
-                folder.mkdir(parents=True, exist_ok=True)
-                with suppress(OSError):  # of machines with a common disk another was first
-                    beside.rename(folder / child)
-                shutil.rmtree(beside, ignore_errors=True)
+        if self._kept:
+            self.scratch()
+            self._kept.restore(folder)
 
     def commit(self, origin: Origin, stats: dict[str, Any]) -> Manifest:
         """Make the version exist: digest what was written and create the manifest, last.
@@ -150,6 +147,7 @@ class Writer:
         parts: list[PartInfo] = []
         files = dict(self._uploaded)
         names = self._folder.names()
+        own = self._own(names)
         if lost := sorted(self._seen.difference(names)):
             raise Transient(f"{self._folder.url}: {lost[0]} vanished while this version was made")
         for name in names:
@@ -159,10 +157,10 @@ class Writer:
                 digest = "" if self.schema is TRAINING_LOG else table_digest(table, VOLATILE)
                 sha = hashlib.sha256(data).hexdigest()
                 parts.append(PartInfo(name=name, rows=table.num_rows, bytes=len(data), sha256=sha, digest=digest))
-            # What a sync tool adds beside a part has a name like one, and its rows are there already.
-            elif name != MANIFEST and not name.startswith("part-") and not self._in_a_folder(name):
+            # What a sync tool adds is none of these: it has the name of a copy.
+            elif name in own:
                 size, sha = self._hash_file(name)
-                files[name] = FileInfo(bytes=size, sha256=sha)
+                files[own[name]] = FileInfo(bytes=size, sha256=sha)
         now = datetime.now(UTC)
         manifest = Manifest(
             asset=self.asset,
@@ -182,21 +180,27 @@ class Writer:
         )
         self._folder.create(MANIFEST, manifest.model_dump_json(indent=1).encode())
         shutil.rmtree(scratch_folder(self._folder, self.asset, self.key), ignore_errors=True)
-        if not self._folder.is_local:
-            self._kept.remove()
+        if self._kept:
+            self._kept.clear()
         stored = self._folder.read(MANIFEST)
         if stored is None:
             raise Transient(f"{self._folder.url}: this version was deleted as soon as it was made. Run this again")
         return Manifest.model_validate_json(stored)
 
-    @property
-    def _kept(self) -> Folder:
-        return Folder(self._folder.url + PARTIAL)
+    def _left(self) -> dict[str, str]:
+        """The files that are stored under names that their content gives; of several, the newest."""
+        stored = sorted(self._folder.stored().items(), key=lambda item: item[1].modified)
+        named = {n: without_content(n) for n, _ in stored if not IN_A_FOLDER.search(n)}
+        return {name: n for n, name in named.items() if name and FILE.fullmatch(name)}
 
-    def _in_a_folder(self, name: str) -> bool:
-        """Whether a file is of a folder: this writer's, which it knows, or one that another writer left."""
-        depths = {folder: folder.count("/") + 1 for folder in self._folders}
-        return any(is_stored_folder("/".join(name.split("/")[:depth]), f) for f, depth in depths.items())
+    def _own(self, names: Sequence[str]) -> dict[str, str]:
+        """Which of the stored files are files beside the parts, and what they are called."""
+        plain = [n for n in names if FILE.fullmatch(n) and not IN_A_FOLDER.search(n) and n not in (MANIFEST, FINDINGS)]
+        if self._folder.is_local:
+            return {name: name for name in plain}
+        self._folders = {**self._left(), **self._folders}
+        named = {self._folders[n]: n for n in self._folders}
+        return {name: name for name in plain if not without_content(name) and name not in self._folders} | named
 
     def _finished(self) -> bool:
         return self._folder.read(MANIFEST) is not None

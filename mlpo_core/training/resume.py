@@ -1,7 +1,7 @@
 """Training checkpoints that survive a kill: which one to continue from, and how it is known to be whole.
 
 The trainer writes weights, optimizer, scheduler, random states and its own log into `checkpoint-<step>/`, file by
-file. A folder counts only once `COMPLETE` stands in it, written last, with the size of every file.
+file. A folder counts only once `COMPLETE` stands in it, written last, with the SHA-256 of every file.
 """
 
 import json
@@ -13,6 +13,8 @@ from typing import Any
 
 import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from mlpo_core.store.digest import folder_sha256
 
 COMPLETE = "complete.json"
 KEPT = 2
@@ -37,17 +39,17 @@ class MarkComplete(TrainerCallback):
 
 def mark(folder: Path) -> None:
     """Declare a checkpoint folder whole."""
-    sizes = _sizes(folder)
+    hashes = _hashes(folder)
     beside = folder / f".{COMPLETE}"
     with beside.open("w") as file:
-        json.dump(sizes, file)
+        json.dump(hashes, file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, folder / COMPLETE)
 
 
 def last_complete(output: Path) -> Path | None:
-    """The newest whole checkpoint below `output`, or None."""
+    """The newest whole checkpoint below `output`, or None. Every file of those that are looked at is read."""
     for folder in sorted(output.glob("checkpoint-*"), key=_step, reverse=True):
         if _is_whole(folder):
             return folder
@@ -63,14 +65,13 @@ def discard_unfinished(output: Path) -> None:
 
 def _is_whole(folder: Path) -> bool:
     try:
-        return json.loads((folder / COMPLETE).read_text()) == _sizes(folder)
-    except (FileNotFoundError, json.JSONDecodeError):
+        return json.loads((folder / COMPLETE).read_text()) == _hashes(folder)
+    except (FileNotFoundError, ValueError):
         return False
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in (COMPLETE, f".{COMPLETE}"))
-    return {p.relative_to(folder).as_posix(): p.stat().st_size for p in sorted(files)}
+def _hashes(folder: Path) -> dict[str, str]:
+    return {name: h for name, h in folder_sha256(folder).items() if name not in (COMPLETE, f".{COMPLETE}")}
 
 
 def _step(folder: Path) -> int:

@@ -48,7 +48,7 @@ def test_a_run_with_other_settings_moves_no_pointer(file: Path, tmp_path: Path, 
     keys = {name: ref.key for name in ("lab", "lab--tasks.0.train=5") if (ref := store.pointed(name, "tasks"))}
     assert len(set(keys.values())) == 2
     capsys.readouterr()
-    assert main(["prune", "--root", root, "--yes"]) == 0
+    assert main(["prune", "--hours", "0", "--root", root, "--yes"]) == 0
     assert len(list((tmp_path / "root" / "tasks").iterdir())) == 3
 
 

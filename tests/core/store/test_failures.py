@@ -11,8 +11,9 @@ from mlpo_core.chain.spec import resolve
 from mlpo_core.cli import main
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Store
+from mlpo_core.store.disk import TEMPORARY
 from mlpo_core.store.failures import explain_full_disk
-from mlpo_core.store.files import TEMPORARY, Folder
+from mlpo_core.store.files import Folder
 from tests import mini_chain
 from tests.support import REPOSITORY
 

@@ -14,11 +14,13 @@ from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Store
 from mlpo_core.store.files import Folder
 from mlpo_core.store.manifest import MANIFEST
+from mlpo_core.store.names import MARKER
 from tests import mini_chain
 from tests.s3_server import S3Server
 from tests.support import REPOSITORY, wait_for
 
 pytestmark = pytest.mark.slow
+KEY = "0123456789abcdef0123"
 
 
 @pytest.fixture(params=["disk", "s3"])
@@ -28,10 +30,11 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def objects(s3: S3Server, root: str) -> list[str]:
-    """Names below an `s3://` root, by another client."""
+    """Names below an `s3://` root but its mark, by another client."""
     bucket, _, prefix = root.removeprefix("s3://").partition("/")
     listed = s3.client().list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/").get("Contents", [])
-    return sorted(entry["Key"].removeprefix(f"{prefix}/") for entry in listed)
+    names = (entry["Key"].removeprefix(f"{prefix}/") for entry in listed)
+    return sorted(name for name in names if name != MARKER)
 
 
 def checkpoint(folder: Path) -> Path:
@@ -99,17 +102,17 @@ def test_damaged_weights_are_set_aside_before_they_are_loaded(s3_root: str, s3: 
 def test_pointers_catalog_and_prune(s3_root: str, s3: S3Server, capsys) -> None:
     store = Store(s3_root)
     kept = mini_chain.put(store, "tasks", [mini_chain.task(0)])
-    unused = mini_chain.put(store, "hard_tasks", [mini_chain.hard(mini_chain.task(0))])
+    unused = mini_chain.put(store, "hard_tasks", [mini_chain.hard(mini_chain.task(0))], key=KEY)
     store.point("mini", kept.ref)
     assert store.pointed("mini", "tasks") == kept.ref
     assert main(["versions", "--root", s3_root]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["tasks", "hard_tasks"] and lines[0].endswith("mini")
-    assert main(["prune", "--root", s3_root]) == 0
-    assert "would delete hard_tasks k" in capsys.readouterr().out
-    assert store.find("hard_tasks", "k") == unused.ref
-    assert main(["prune", "--root", s3_root, "--yes"]) == 0
-    assert store.find("hard_tasks", "k") is None and store.find("tasks", "k") == kept.ref
+    assert main(["prune", "--hours", "0", "--root", s3_root]) == 0
+    assert f"would delete hard_tasks {KEY}" in capsys.readouterr().out
+    assert store.find("hard_tasks", KEY) == unused.ref
+    assert main(["prune", "--hours", "0", "--root", s3_root, "--yes"]) == 0
+    assert store.find("hard_tasks", KEY) is None and store.find("tasks", "k") == kept.ref
     assert not [name for name in objects(s3, s3_root) if name.startswith("hard_tasks/")]
     capsys.readouterr()
     assert main(["versions", "--root", s3_root]) == 0
@@ -133,7 +136,7 @@ root, name, local = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 local.mkdir(); [(local / f"shard{i}").write_text(name) for i in range(4)]
 (local.parent / f"{name} is ready").touch()
 while not (local.parent / "go").exists(): time.sleep(0.001)
-writer = Store(root).writer("tasks", "k")
+writer = Store(root).writer("tasks", "0123456789abcdef0123")
 for part in range(8):
     writer.write(part, [mini_chain.task(part, question=f"{name} asks {part}")])
 writer.put_folder("checkpoint", local)
@@ -156,14 +159,14 @@ def test_two_processes_racing_for_one_version_make_one(root: str, tmp_path: Path
     (tmp_path / "go").touch()
     said = [json.loads(racer.communicate(timeout=120)[0]) for racer in racers]
     assert said[0] == said[1], "both hold the same manifest, whoever wrote it"
-    ref = Store(root).find("tasks", "k")
+    ref = Store(root).find("tasks", KEY)
     assert ref and ref.digest == said[0]["digest"]
     dataset = Dataset(ref)
     assert [row["task_id"] for row in dataset.rows()] == [f"t{part:05d}" for part in range(8)]
     winner = dataset.manifest.stats["writer"]
     assert [path.read_text() for path in dataset.local_folder("checkpoint").iterdir()] == [winner] * 4
     assert main(["prune", "--root", root, "--hours", "0", "--yes"]) == 0
-    assert Store(root).find("tasks", "k") is None, "nothing points to it"
+    assert Store(root).find("tasks", KEY) is None, "nothing points to it"
 
 
 KILLED_UPLOAD = """
@@ -182,10 +185,10 @@ def test_what_killed_runs_left_is_swept_when_it_is_old_and_only_when_told(s3_roo
     store = Store(s3_root)
     kept = mini_chain.put(store, "tasks", [mini_chain.task(0)])
     store.point("mini", kept.ref)
-    store.writer("hard_tasks", "half").write(0, [mini_chain.hard(mini_chain.task(0))])
-    (store.writer("sft_leader", "k").scratch() / "state").write_text("unfinished")
+    store.writer("hard_tasks", KEY).write(0, [mini_chain.hard(mini_chain.task(0))])
+    (store.writer("sft_leader", KEY).scratch() / "state").write_text("unfinished")
     bucket, _, prefix = s3_root.removeprefix("s3://").partition("/")
-    keys = [f"{prefix}/mlpo_leader/k/checkpoint/model.safetensors", f"{prefix}-of-another/upload"]
+    keys = [f"{prefix}/mlpo_leader/{KEY}/checkpoint/model.safetensors", f"{prefix}-of-another/upload"]
     killed = subprocess.run([sys.executable, "-c", KILLED_UPLOAD, s3_root, bucket, *keys], cwd=REPOSITORY)
     assert killed.returncode == -signal.SIGKILL
 
@@ -198,7 +201,7 @@ def test_what_killed_runs_left_is_swept_when_it_is_old_and_only_when_told(s3_roo
     assert "0 versions and 0 leftovers" in capsys.readouterr().out, "a run may still be writing what is young"
     assert main(["prune", "--root", s3_root, "--hours", "0"]) == 0
     said = capsys.readouterr().out
-    assert "would delete unfinished version" in said and "hard_tasks/half" in said
+    assert "would delete unfinished version" in said and f"hard_tasks/{KEY}" in said
     assert "would delete uncompleted upload" in said and "would delete scratch of an interrupted run" in said
     assert objects(s3, s3_root) == before and len(uploads()) == 2
     assert main(["prune", "--root", s3_root, "--hours", "0", "--yes"]) == 0

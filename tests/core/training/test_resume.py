@@ -26,6 +26,9 @@ def test_only_whole_checkpoints_count(tmp_path):
     shrunk = checkpoint(tmp_path / "checkpoint-10", weights="12345", optimizer="1")
     resume.mark(shrunk)
     (shrunk / "optimizer").write_text("")
+    flipped = checkpoint(tmp_path / "checkpoint-12", weights="12345", optimizer="1")
+    resume.mark(flipped)
+    (flipped / "weights").write_text("12354")
     checkpoint(tmp_path / "checkpoint-15", weights="12345")  # never marked
     lost = checkpoint(tmp_path / "checkpoint-20", weights="12345", optimizer="1")
     resume.mark(lost)
