@@ -7,7 +7,7 @@ TORCH := torch==2.13.0
 PORT := 3000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo claims test test-fast lint docs services ui screenshots gpu-check bench bench-long faults simulate requirements
+.PHONY: help demo claims test test-fast lint docs services ui screenshots gpu-check bench bench-long faults fuzz simulate requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ bench-long: $(VENV)/.installed-test
 ## make faults       kill -9 of every part at random moments, over a hundred times; goes on where it stopped
 faults: $(VENV)/.installed-test
 	$(PYTHON) -m tests.faults.campaign --folder .mlpo/faults
+
+## make fuzz         an hour of hostile bytes for every parser of what comes from outside; goes on where it stopped
+fuzz: $(VENV)/.installed-test
+	$(PYTHON) -m tests.fuzz.campaign --folder .mlpo/fuzz
 
 ## make simulate     a million tasks × 12 proposals through everything but a model: rows/s, memory, and how both grow
 simulate: $(VENV)/.installed-test
