@@ -154,7 +154,7 @@ class OpenAIEngine:
                 problem = presentable(f"{type(error).__name__}: {error}")
             if attempt + 1 < _ATTEMPTS:
                 # jittered, so that the requests of one rejected burst do not come back as one burst
-                self._sleep(min(_LONGEST_WAIT_S, max(asked, wait * random.uniform(0.5, 1.5))))
+                self._sleep(min(_LONGEST_WAIT_S, max(asked, wait * random.uniform(0.5, 1.5))))  # noqa: S311 - no secret
                 wait *= 2
         raise Transient(f"{self._url}: gave up after {_ATTEMPTS} attempts; the last said {problem}")
 

@@ -15,14 +15,14 @@ _SETTING = b"\n#set "
 _PIECES = (
     *(b"&a ", b"*a", b"&a [*a]", b"<<: *a", b"!!python/object/apply:os.system [id]", b"!!int ", b"!!binary ", b"? "),
     *(b"---\n", b"...\n", b"\n", b"  ", b"\t", b": ", b"- ", b"{", b"}", b"[", b"]", b"|", b">", b"'", b'"', b"#"),
-    *(b","),
+    b",",
     *(b"9" * 5000, b".inf", b".nan", b"-1", b"1e999", b"2026-11-26", b"12:30:45", b"0x" + b"f" * 99, b"~", b"yes"),
     *(b"[" * 40, b"{a: " * 40, b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", "\u2028\U0001f600".encode(), b"$HOME", b"../"),
     *(b"sweep: {seed: [1, 2]}\n", b"sweep: {seed: [" + b"1," * 2000 + b"]}\n", b"claims: {}\n", b"name: x\n"),
     *(b"seed", b"tasks", b"team", b"agents", b"leader", b"mlpo", b"base_models", b"blind_spots", b"engine"),
-    *(b"base_url"),
+    b"base_url",
     *(_SETTING + b"seed=3", _SETTING + b"tasks.0.train=[1]", _SETTING + b"sweep.seed=[1,2]", _SETTING + b"=", b"="),
-    *(b"."),
+    b".",
 )  # fmt: skip
 
 

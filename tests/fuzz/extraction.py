@@ -21,7 +21,7 @@ _PIECES = tuple(
     piece.encode("utf-8", "surrogatepass")
     for piece in (
         *("<think>", "</think>", "<answer>", "</answer>", "\\boxed{", "}", "{", "\\frac{", "\\text{", "$", "$$"),
-        *("\\sqrt"),
+        "\\sqrt",
         *("\\[", "\\]", "\\(", "\\)", "(", ")", "Answer:", " answer is ", "**", "A", "(B)", "9**9**9", "Q:"),
         *("\\pm", "^"),
         *("Question\\ 1", "-", "*", ",", ".", "12", "1,000", "/", "e5", "%", "\n", "\t", "\ud800", "\x00"),
@@ -29,9 +29,9 @@ _PIECES = tuple(
         *("<script>alert(1)</script>", "|", "\ufdfa", "<|im_end|>", "Ответ:", "答案是", '{"answer": "B"}'),
         *("```json\n", "```"),
         *("(" * 3000, "{" * 3000, "9" * 3000, "\\boxed{" * 3000, "the answer is " * 3000, " " * 50_000),
-        *("1e" + "9" * 300),
+        "1e" + "9" * 300,
         *("\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", "\\infty", "\\cup", "\\leq", "x=", "²", "½", "٣", "０"),
-        *("−"),
+        "−",
         *("no, it is ", "not B but C", "both A and B", "I think ", "either ", "none of the above"),
     )
 )  # fmt: skip

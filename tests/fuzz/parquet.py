@@ -18,7 +18,7 @@ from tests.fuzz.target import REFUSED, Target, mutated
 _PIECES = (
     *(b"PAR1", b"PARE", b"ARROW:schema", b"task_id", b"question", b"\x00", b"\xff", b"\xff\xff\xff\x7f", b"\x15\x04"),
     *(b"\x80" * 9 + b"\x01", b"\xff" * 9 + b"\x01", b"\x19\x1c", b"\x15\x00", b"\x28\xb5\x2f\xfd", b"parquet-cpp"),
-    *(b"="),
+    b"=",
 )  # fmt: skip
 _PART = "part-000000.parquet"
 

@@ -18,12 +18,12 @@ _PIECES = (
     *(b"\r\n", b"\n", b"\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 \r\n\r\n", b"HTTP/1.1 429 x\r\n"),
     *(b" 400 ", b" 503 "),
     *(b"Content-Length: 5\r\n", b"Content-Length: -1\r\n", b"Transfer-Encoding: chunked\r\n", b"ffffffffffff\r\n"),
-    *(b"0\r\n\r\n"),
+    b"0\r\n\r\n",
     *(b"Content-Encoding: gzip\r\n", b"Content-Encoding: br\r\n", b"Retry-After: nan\r\n", b"Retry-After: 1e999\r\n"),
     *(b"Location: http://127.0.0.1:1/\r\n", b"\x1f\x8b\x08", b"\x00", b"\xff", b"\x1b[2J", b"{", b"}", b"[", b"]"),
     *(b",", b":"),
     *(b'"error"', b'"choices"', b'"message"', b'"content"', b'"usage"', b"null", b"true", b"-1", b"1e999", b"NaN"),
-    *(b"9" * 5000),
+    b"9" * 5000,
     *(b"[" * 5000, b'{"a":' * 5000, b"\\ud800", b'"content_filter"', b'"finish_reason"', b'"text"', _KEY.encode()),
 )  # fmt: skip
 

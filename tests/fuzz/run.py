@@ -28,6 +28,8 @@ CPU_S = 20
 MEMORY = 2 << 30
 """Address space beyond what the process has before its first input."""
 _ROUND = 200
+_SHOWN = 3000
+"""Characters of a traceback: what hypothesis adds repeats the input, which is in its file."""
 
 
 class Overrun(Exception):
@@ -120,7 +122,7 @@ def _round(
     try:
         one()
     except Exception:
-        return tried, (last, traceback.format_exc(limit=-6))
+        return tried, (last, traceback.format_exc(limit=-6)[:_SHOWN])
     return tried, None
 
 
