@@ -7,7 +7,7 @@ TORCH := torch==2.13.0
 PORT := 3000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo claims test test-fast lint docs services ui screenshots gpu-check bench bench-long faults fuzz simulate requirements
+.PHONY: help demo claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz simulate requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -35,12 +35,19 @@ test: $(VENV)/.installed-test
 test-fast: $(VENV)/.installed-test
 	$(PYTHON) -m pytest -m "not slow"
 
-## make lint         ruff, pyright, and the contracts on who imports whom
+## make lint         ruff, pyright, the contracts on who imports whom, licences, and advisories where an index knows them
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports
+	$(PYTHON) -m scripts.licences
+	$(PYTHON) -m scripts.audit
+
+## make wheel        the wheel into dist/, and its bill of materials (CycloneDX) beside it
+wheel: $(VENV)/.installed-test
+	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(PYTHON) -m scripts.bill dist/mlpo-*.whl
 
 ## make docs         the site of docs/ into site/; a dead link is an error
 docs: $(VENV)/.installed-docs
