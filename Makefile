@@ -73,7 +73,7 @@ bench: $(VENV)/.installed-test
 bench-long: $(VENV)/.installed-test
 	$(PYTHON) -m bench.run --long
 
-## make faults       kill -9 of every part at random moments, over a hundred times; goes on where it stopped
+## make faults       kill -9 of every part at random moments, a thousand times; goes on where it stopped
 faults: $(VENV)/.installed-test
 	$(PYTHON) -m tests.faults.campaign --folder .mlpo/faults
 
