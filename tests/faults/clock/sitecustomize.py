@@ -1,11 +1,17 @@
-"""Loaded by every Python process that has this folder in PYTHONPATH: its wall clock is off by $FAULTS_CLOCK seconds."""
+"""Loaded by every Python process that has this folder in PYTHONPATH: its wall clock is off by $FAULTS_CLOCK seconds.
 
+`datetime` is another one for our own modules only: what is compiled against the real type does not bear another.
+"""
+
+import builtins
 import datetime
 import os
 import time
+import types
 
 _OFFSET = float(os.environ.get("FAULTS_CLOCK", "0"))
-_real_time, _real_datetime = time.time, datetime.datetime
+_OURS = ("mlpo_core.", "pipelines.")
+_real_time, _real_datetime, _real_import = time.time, datetime.datetime, builtins.__import__
 
 
 class _Kind(type):
@@ -19,6 +25,14 @@ class _Jumped(_real_datetime, metaclass=_Kind):
         return _real_datetime.now(tz) + datetime.timedelta(seconds=_OFFSET)
 
 
+def _import(name, globals=None, locals=None, fromlist=(), level=0):
+    found = _real_import(name, globals, locals, fromlist, level)
+    ours = name == "datetime" and (globals or {}).get("__name__", "").startswith(_OURS)
+    return _jumped if ours else found
+
+
 if _OFFSET:
+    _jumped = types.ModuleType("datetime")
+    _jumped.__dict__.update({**vars(datetime), "datetime": _Jumped})
     time.time = lambda: _real_time() + _OFFSET
-    datetime.datetime = _Jumped
+    builtins.__import__ = _import
