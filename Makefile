@@ -7,7 +7,7 @@ TORCH := torch==2.13.0
 PORT := 3000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo claims test test-fast lint docs services ui screenshots gpu-check bench bench-long faults simulate requirements
+.PHONY: help demo claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz simulate requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -35,12 +35,19 @@ test: $(VENV)/.installed-test
 test-fast: $(VENV)/.installed-test
 	$(PYTHON) -m pytest -m "not slow"
 
-## make lint         ruff, pyright, and the contracts on who imports whom
+## make lint         ruff, pyright, the contracts on who imports whom, licences, and advisories where an index knows them
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports
+	$(PYTHON) -m scripts.licences
+	$(PYTHON) -m scripts.audit
+
+## make wheel        the wheel into dist/, and its bill of materials (CycloneDX) beside it
+wheel: $(VENV)/.installed-test
+	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(PYTHON) -m scripts.bill dist/mlpo-*.whl
 
 ## make docs         the site of docs/ into site/; a dead link is an error
 docs: $(VENV)/.installed-docs
@@ -66,9 +73,13 @@ bench: $(VENV)/.installed-test
 bench-long: $(VENV)/.installed-test
 	$(PYTHON) -m bench.run --long
 
-## make faults       kill -9 of every part at random moments, over a hundred times; goes on where it stopped
+## make faults       kill -9 of every part at random moments, a thousand times; goes on where it stopped
 faults: $(VENV)/.installed-test
 	$(PYTHON) -m tests.faults.campaign --folder .mlpo/faults
+
+## make fuzz         an hour of hostile bytes for every parser of what comes from outside; goes on where it stopped
+fuzz: $(VENV)/.installed-test
+	$(PYTHON) -m tests.fuzz.campaign --folder .mlpo/fuzz
 
 ## make simulate     a million tasks × 12 proposals through everything but a model: rows/s, memory, and how both grow
 simulate: $(VENV)/.installed-test

@@ -46,7 +46,7 @@ def main() -> int:
             return 1
         reused = [m for m in result.get_asset_materialization_events() if _was_reused(m)]
     report = Store().pointed(name, _REPORT)
-    assert report is not None
+    assert report is not None  # noqa: S101 - narrows a type
     _print_report(Dataset(report))
     print(f"{time.monotonic() - started:.0f} s; {len(reused)} assets reused. See it all in the UI: make ui")
     return 0

@@ -97,7 +97,7 @@ def _digest(module: str) -> str:
 @cache
 def _tree(module: str) -> ast.Module:
     path = _path(module)
-    assert path is not None, f"{module} is no module"
+    assert path is not None, f"{module} is no module"  # noqa: S101 - narrows a type
     return ast.parse(path.read_bytes())
 
 

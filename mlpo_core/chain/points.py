@@ -67,7 +67,7 @@ def _launch(spec: Spec) -> None:
     with tempfile.TemporaryDirectory(prefix="mlpo-") as folder:
         path = Path(folder) / "spec.json"
         path.write_text(spec.model_dump_json())
-        code = subprocess.run(
+        code = subprocess.run(  # noqa: S603 - a command of our own, no shell
             [sys.executable, "-m", "mlpo_core", "run", "--spec", str(path)],
             pass_fds=(lifeline,),
             env={**os.environ, VARIABLE: str(lifeline)},

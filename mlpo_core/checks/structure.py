@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 
 from mlpo_core.checks.finding import Check, Finding, Subject
 from mlpo_core.store.files import Folder
+from mlpo_core.store.parquet import Unreadable, decoding
 
 
 def _schema(subject: Subject) -> Finding:
@@ -12,7 +13,12 @@ def _schema(subject: Subject) -> Finding:
     problems: list[str] = []
     for part in subject.dataset.manifest.parts:
         with folder.open(part.name) as file:
-            parquet = pq.ParquetFile(file)
+            try:
+                with decoding():
+                    parquet = pq.ParquetFile(file)
+            except Unreadable as error:
+                problems.append(f"{part.name}: {error}")
+                continue
             problems += [f"{part.name}: {p}" for p in _differences(parquet.schema_arrow, subject.dataset.schema)]
             if parquet.metadata.num_rows != part.rows:
                 problems.append(f"{part.name}: {parquet.metadata.num_rows} rows, but the manifest says {part.rows}")

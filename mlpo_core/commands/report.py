@@ -86,5 +86,5 @@ def _side(experiment: Experiment, store: Store) -> Side:
 
 def _report(experiment: Experiment, store: Store) -> Dataset:
     outcome = run_stage(resolve("benchmark_report", experiment, store))
-    assert outcome.ref
+    assert outcome.ref  # noqa: S101 - narrows a type
     return Dataset(outcome.ref)

@@ -48,7 +48,7 @@ class _Slots(DynamicLayer):
 
     def select(self, rows: Tensor) -> None:
         """Keep `rows`, which may repeat."""
-        assert self._buffers is not None
+        assert self._buffers is not None  # noqa: S101 - narrows a type
         self._buffers = self._spread(self._buffers[0], rows), self._spread(self._buffers[1], rows)
 
     def _spread(self, old: Tensor, rows: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 
 from mlpo_core.engines.clock import Clock
+from mlpo_core.engines.deadline import Deadline
 from mlpo_core.engines.openai_reply import FILTERED, NoAnswer, Reply, generation, read
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput, Transient
@@ -25,6 +26,10 @@ _LONGEST_WAIT_S = 30.0
 _PATIENCE = 64
 """Requests without an answer, one after the other, after which the endpoint is broken, and not the requests."""
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+_DEADLINE_S = 600.0
+"""For one attempt, from its connection to the last byte of its answer, however steadily that drips."""
+_OF_THE_REQUEST = (400, 413, 414, 422, 431, 451)
+"""Statuses that say that this request is refused, and nothing about the next one."""
 
 
 class OpenAIEngine:
@@ -60,11 +65,14 @@ class OpenAIEngine:
         self._served = False
         self._odd = 0
         self._lock = threading.Lock()
+        self._parsing = threading.Lock()  # JSON takes twenty times its bytes: of one body at a time
         self._key_variable = config.key_variable
         key = _key(config.key_variable)
         limits = httpx.Limits(max_connections=config.concurrency)
         headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._client = httpx.Client(headers=headers, timeout=_TIMEOUT, limits=limits)
+        self._deadline = Deadline()
+        self._deadline.govern(self._client)
         self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="openai")
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
@@ -108,7 +116,9 @@ class OpenAIEngine:
             "seed": request.seed,
         }
         try:
-            return generation(self._post(body), request.prompt, sampling.max_new_tokens)
+            reply = self._post(body)
+            with self._parsing:
+                return generation(reply, request.prompt, sampling.max_new_tokens)
         except NoAnswer as error:
             return Generation("", 0, 0, 0, "error", 0.0, presentable(str(error)))
 
@@ -130,12 +140,12 @@ class OpenAIEngine:
         for attempt in range(_ATTEMPTS):
             asked = 0.0
             try:
-                with self._client.stream("POST", self._url, json=body) as response:
+                with self._deadline.spent(_DEADLINE_S), self._client.stream("POST", self._url, json=body) as response:
                     reply = read(response)
                 if 200 <= reply.status < 300:
                     return reply
                 problem = f"HTTP {reply.status}: {reply.shown}"
-                if reply.status in (400, 422):
+                if reply.status in _OF_THE_REQUEST:
                     withheld = FILTERED if "content_filter" in reply.text else ""
                     raise NoAnswer(f"{withheld}{problem}. {_advice(reply.status, self._model, self._key_variable)}")
                 if reply.status not in (408, 409, 429) and reply.status < 500:
@@ -145,7 +155,7 @@ class OpenAIEngine:
                 problem = presentable(f"{type(error).__name__}: {error}")
             if attempt + 1 < _ATTEMPTS:
                 # jittered, so that the requests of one rejected burst do not come back as one burst
-                self._sleep(min(_LONGEST_WAIT_S, max(asked, wait * random.uniform(0.5, 1.5))))
+                self._sleep(min(_LONGEST_WAIT_S, max(asked, wait * random.uniform(0.5, 1.5))))  # noqa: S311 - no secret
                 wait *= 2
         raise Transient(f"{self._url}: gave up after {_ATTEMPTS} attempts; the last said {problem}")
 
@@ -171,6 +181,8 @@ def _retry_after(response: httpx.Response) -> float:
 
 def _advice(status: int, model: str, variable: str) -> str:
     match status:
+        case _ if 300 <= status < 400:
+            return "Redirects are not followed, so that the key stays here: set engine.base_url to the final address."
         case 401 | 403:
             return f"Set {variable} to a key that may use this endpoint."
         case 404:

@@ -17,6 +17,8 @@ MOST_ALIASES = 1_000
 LONGEST_NUMBER = 100
 """Characters of one number."""
 
+_OF_A_TAG = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""What PyYAML raises where a value is not of the kind that its tag says, as in `!!int ""` or `!!timestamp x`."""
 _NUMBERS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float"))
 
 
@@ -31,6 +33,13 @@ class _Loader(yaml.SafeLoader):
                 raise ConstructorError(None, None, f"the key {key.value!r:.80} stands twice", key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except _OF_A_TAG as error:
+            kind = node.tag.rpartition(":")[2]
+            raise ConstructorError(None, None, f"{node.value!r:.80} is no {kind}", node.start_mark) from error
 
     def construct_scalar(self, node: Any) -> Any:
         if node.tag in _NUMBERS and len(node.value) > LONGEST_NUMBER:
@@ -70,7 +79,7 @@ def read_text(text: str, where: str) -> Any:
     """
     try:
         _measure(text, where)
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise BadInput(f"{where}: not readable as YAML: {error}") from error
 

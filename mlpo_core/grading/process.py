@@ -107,7 +107,7 @@ class Worker:
         package = str(Path(mlpo_core.__file__).parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         limits = [str(READ_S), str(COMPARE_S), str(MEMORY_BYTES)]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - a command of our own, no shell
             [sys.executable, "-P", "-m", "mlpo_core.grading.worker", "maths" if self.maths else "plain", *limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlpo_core.errors import BadInput
 from mlpo_core.store.digest import file_sha256
 from mlpo_core.store.disk import TEMPORARY
 from mlpo_core.store.files import Folder
 from mlpo_core.store.manifest import MANIFEST, FileInfo, Manifest, VersionRef, inspect
+from mlpo_core.store.parquet import Unreadable, decoding, difference, opened
 from mlpo_core.store.quarantine import set_aside
 from mlpo_core.store.schemas import SCHEMAS
 from mlpo_core.store.scratch import cache
@@ -68,18 +68,29 @@ class Dataset:
             columns: Only these.
             batch_size: Rows of a batch at most.
             parts: Names of the parts to read; None reads all.
+
+        Raises:
+            BadInput: A part is damaged, or lacks a column.
         """
         for part in self.manifest.parts:
             if parts is not None and part.name not in parts:
                 continue
             # Whole, because Parquet's own checksums leave out what says how a page is to be read.
-            parquet = pq.ParquetFile(pa.BufferReader(self._read(part.name, part.name, part.sha256)))
-            yield from parquet.iter_batches(batch_size, columns=list(columns) if columns else None)
+            data = pa.py_buffer(self._read(part.name, part.name, part.sha256))
+            with self._decoding(part.name), decoding():
+                parquet = opened(data, part.rows)
+                if differs := difference(parquet.schema_arrow, self.schema, columns):
+                    raise BadInput(f"{self._folder.path(part.name)} {differs}. Materialize {self.ref.asset} again")
+                for batch in parquet.iter_batches(batch_size, columns=list(columns) if columns else None):
+                    batch.validate(full=True)  # text that is no UTF-8 is found here, and not by whoever needs it
+                    yield batch
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Everything at once; for datasets known to be small."""
         schema = self.schema if columns is None else pa.schema([self.schema.field(c) for c in columns])
-        return pa.Table.from_batches([b.cast(schema) for b in self.batches(columns)], schema=schema)
+        batches = list(self.batches(columns))
+        with self._decoding("a part"), decoding():
+            return pa.Table.from_batches([b.cast(schema) for b in batches], schema=schema)
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Rows as dictionaries, streamed."""
@@ -131,6 +142,14 @@ class Dataset:
                     if not target.exists():
                         raise
         return target
+
+    @contextmanager
+    def _decoding(self, name: str) -> Generator[None]:
+        """Spans the reading of a part: where it cannot be read, this version is set aside."""
+        try:
+            yield
+        except Unreadable as error:
+            raise self._refuse(f"{name}: {error}") from error
 
     def _read(self, name: str, stored: str, sha256: str) -> bytes:
         data = self._folder.read(stored)

@@ -22,7 +22,7 @@ def table_digest(table: pa.Table, volatile: Collection[str] = ()) -> str:
         if name in volatile:
             continue
         column = table.column(name)
-        sha.update(f"\x00{name}\x00{_type_name(column.type)}\x00".encode())
+        sha.update(f"\x00{name}\x00{type_name(column.type)}\x00".encode())
         combined = column.combine_chunks()
         _feed(sha, combined)
     return sha.hexdigest()
@@ -53,14 +53,14 @@ def content_of(hashes: Mapping[str, str]) -> str:
     return combine_digests(f"{file} {sha256}" for file, sha256 in hashes.items())
 
 
-def _type_name(kind: Any) -> str:
+def type_name(kind: Any) -> str:
     """A type's name without what Parquet renames: list elements, and 64-bit against 32-bit offsets."""
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return f"list<{_type_name(kind.value_type)}>"
+        return f"list<{type_name(kind.value_type)}>"
     if pa.types.is_struct(kind):
-        return f"struct<{','.join(f'{f.name}:{_type_name(f.type)}' for f in kind)}>"
+        return f"struct<{','.join(f'{f.name}:{type_name(f.type)}' for f in kind)}>"
     if pa.types.is_dictionary(kind):
-        return _type_name(kind.value_type)
+        return type_name(kind.value_type)
     return str(kind).removeprefix("large_")
 
 

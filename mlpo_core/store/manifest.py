@@ -5,9 +5,9 @@ read: Parquet pages carry checksums, other files their SHA-256.
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlpo_core.store.digest import combine_digests
 from mlpo_core.store.files import Folder
@@ -29,16 +29,19 @@ class VersionRef(BaseModel):
     digest: str
 
 
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class PartInfo(BaseModel):
     name: str
-    rows: int
-    bytes: int
+    rows: Size
+    bytes: Size
     sha256: str
     digest: str
 
 
 class FileInfo(BaseModel):
-    bytes: int
+    bytes: Size
     sha256: str
 
 
@@ -48,7 +51,7 @@ class Manifest(BaseModel):
     asset: str
     key: str
     digest: str
-    rows: int
+    rows: Size
     parts: list[PartInfo]
     files: dict[str, FileInfo]
     folders: dict[str, str] = {}

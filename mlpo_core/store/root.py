@@ -90,8 +90,12 @@ class Store:
         raw = self.folder.join(ACCEPTED, asset).read(f"{key}.json")
         if raw is None:
             return None
-        accepted = Acceptance.model_validate_json(raw)
-        ref = self._made(asset, accepted.key)
+        try:
+            accepted = Acceptance.model_validate_json(raw)
+            ref = self._made(asset, checked_key(accepted.key))
+        except (ValidationError, BadInput) as error:
+            path = self.folder.join(ACCEPTED, asset).path(f"{key}.json")
+            raise BadInput(f"{path}: not the record of an accepted version. Delete it, and accept it again") from error
         if ref is None:
             log(f"{asset}: version {accepted.key}, accepted for {key} ({accepted.why}), is gone: making it again")
         return ref

@@ -23,6 +23,7 @@ from mlpo_core.store.files import Folder
 from mlpo_core.store.kept import Kept
 from mlpo_core.store.manifest import FINDINGS, MANIFEST, FileInfo, Manifest, Origin, PartInfo, content_digest
 from mlpo_core.store.names import FILE, IN_A_FOLDER, PART, file_named, folder_named, without_content
+from mlpo_core.store.parquet import Unreadable, decoding
 from mlpo_core.store.schemas import SCHEMAS, TRAINING_LOG, VOLATILE
 from mlpo_core.store.scratch import PARTIAL, scratch_folder
 
@@ -73,7 +74,7 @@ class Writer:
         Raises:
             BadInput: It is damaged; then it is deleted, and made again by the next run.
         """
-        return self._parse(_part(index), self._folder.read(_part(index)) or b"").cast(self.schema)
+        return self._parse(_part(index), self._folder.read(_part(index)) or b"", self.schema)
 
     def get(self, name: str) -> bytes | None:
         """A file of this version that was `put`, by this run or an interrupted one; None if there is none."""
@@ -205,10 +206,13 @@ class Writer:
     def _finished(self) -> bool:
         return self._folder.read(MANIFEST) is not None
 
-    def _parse(self, name: str, data: bytes) -> pa.Table:
+    def _parse(self, name: str, data: bytes, schema: pa.Schema | None = None) -> pa.Table:
         try:
-            return pq.read_table(BytesIO(data), page_checksum_verification=True)
-        except (pa.ArrowException, ValueError, OSError) as error:
+            with decoding():
+                table = pq.read_table(BytesIO(data), page_checksum_verification=True)
+                table.validate(full=True)
+                return table.cast(schema) if schema else table
+        except Unreadable as error:
             self._folder.remove(name)
             message = f"{self._folder.path(name)} was damaged before its version was finished ({error})"
             raise BadInput(f"{message}. It was deleted: run the same command again to make it again") from error

@@ -13,6 +13,9 @@ from mlpo_core.errors import BadInput
 from mlpo_core.tasks.rows import malformed
 from mlpo_core.tasks.sources import SourceFile
 
+_TOO_MUCH = (ValueError, RecursionError)
+"""What Python raises at a number of thousands of digits, or at lists that are nested as deep."""
+
 
 class RawRow(NamedTuple):
     """A row of a file and where it stands."""
@@ -36,6 +39,8 @@ def json_document(file: SourceFile) -> Any:
         return json.loads(decode(file))
     except json.JSONDecodeError as error:
         raise BadInput(f"{file.name}, line {error.lineno}: not JSON ({error.msg}). Is the file truncated?") from error
+    except _TOO_MUCH as error:
+        raise BadInput(f"{file.name}: no JSON that can be read ({error}). Is it the right file?") from error
 
 
 def json_lines(file: SourceFile) -> Iterator[RawRow]:
@@ -48,6 +53,8 @@ def json_lines(file: SourceFile) -> Iterator[RawRow]:
             fields = json.loads(line)
         except json.JSONDecodeError as error:
             raise BadInput(f"{where}: not JSON ({error.msg}). Is the file truncated?") from error
+        except _TOO_MUCH as error:
+            raise BadInput(f"{where}: no JSON that can be read ({error}). Is it the right file?") from error
         if not isinstance(fields, dict):
             raise malformed(where, f"expected an object, got {type(fields).__name__}")
         yield RawRow(where, fields)

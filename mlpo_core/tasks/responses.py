@@ -55,8 +55,8 @@ def responses(folder: str, benchmark: str, agents: Collection[str]) -> Iterator[
             agent,
             samples[task, agent],
             "" if response is None else _text(response, "response", where),
-            _tokens(row.get("prompt_tokens")),
-            _tokens(row.get("completion_tokens")),
+            _tokens(row, "prompt_tokens", where),
+            _tokens(row, "completion_tokens", where),
             row.get("finish_reason") or "unknown",
         )
         samples[task, agent] += 1
@@ -107,6 +107,11 @@ def _text(value: Any, name: str, where: str) -> str:
     return value
 
 
-def _tokens(value: Any) -> int | None:
+def _tokens(row: dict[str, Any], name: str, where: str) -> int | None:
     """A token count; what pandas writes for a missing one is NaN."""
-    return None if value is None or value != value else int(value)
+    value = row.get(name)
+    if value is None or value != value:
+        return None
+    if not isinstance(value, int | float) or not 0 <= value < 2**31:
+        raise malformed(where, f"{name!r} must be a number of tokens, got {value!r:.40}")
+    return int(value)

@@ -14,15 +14,19 @@ from mlpo_core.chain.experiments import find, skipped
 from mlpo_core.chain.stages import STAGES
 from pipelines.abandoned import end_abandoned
 from tests import ray_cluster
-from tests.faults import kill_node, ledger
+from tests.faults import kill_amid, kill_node, ledger
 from tests.faults.kill_phase import kill_phase
+from tests.faults.kill_rival import kill_rival
 from tests.faults.kill_service import SERVICES, kill_service
 from tests.faults.kill_storage import Storage, kill_storage
 from tests.faults.scene import PARTITION, Scene
 from tests.faults.team import Team
 from tests.support import REPOSITORY
 
-PER_STAGE, PER_SERVICE = 8, 6
+TARGET = 1000
+"""Kills."""
+_OF_A_NODE = 0.02
+"""Share of those that a Ray cluster takes, which go last: it is held for all of them."""
 _ATTEMPTS = 10
 
 
@@ -35,11 +39,16 @@ def stages() -> list[str]:
 def plan() -> list[tuple[str, str]]:
     """What is killed while what is being made: the same list every time, mixed so that any part of it is varied."""
     rng = random.Random(0)
-    kills = [("phase", stage) for stage in stages() for _ in range(PER_STAGE)]
-    kills += [(service, rng.choice(stages())) for service in SERVICES for _ in range(PER_SERVICE)]
+    kills = [("phase", stage) for stage in stages() for _ in range(_share(0.4) // len(stages()))]
+    for kinds, share in ((kill_amid.KINDS, 0.3), (SERVICES, 0.1), (("s3", "rival"), 0.18)):
+        kills += [(kind, rng.choice(stages())) for kind in kinds for _ in range(_share(share) // len(kinds))]
+    kills += [("phase", rng.choice(stages())) for _ in range(TARGET - _share(_OF_A_NODE) - len(kills))]
     rng.shuffle(kills)
-    kills += [("s3", rng.choice(stages())) for _ in range(PER_SERVICE)]
-    return kills + [("ray node", rng.choice(kill_node.STAGES)) for _ in range(PER_SERVICE)]
+    return kills + [("ray node", rng.choice(kill_node.STAGES)) for _ in range(_share(_OF_A_NODE))]
+
+
+def _share(part: float) -> int:
+    return round(TARGET * part)
 
 
 def instance_in(folder: Path) -> dg.DagsterInstance:
@@ -78,18 +87,24 @@ def _carry_out(scene: Scene, instance: dg.DagsterInstance, todo: list[tuple[int,
     """Carry these kills out, each until a moment is hit."""
     done = ledger.read(file)
     nodes: ray_cluster.RayCluster | None = None
-    with Team(scene) as team, closing(Storage(scene.folder / "s3")) as storage, ExitStack() as later:
+    team: Team | None = None
+    with closing(Storage(scene.folder / "s3")) as storage, ExitStack() as later:
         for n, component, stage in todo:
             tried = sum(k.seed // _ATTEMPTS == n for k in done)
             for seed in range(n * _ATTEMPTS + tried, (n + 1) * _ATTEMPTS):
                 if component == "phase":
                     kill = kill_phase(scene, instance, stage, seed)
+                elif component in kill_amid.KINDS:
+                    kill = kill_amid.kill_amid(scene, instance, stage, seed, component)
                 elif component == "s3":
                     kill = kill_storage(scene, storage, instance, stage, seed)
+                elif component == "rival":
+                    kill = kill_rival(scene, storage, stage, seed)
                 elif component == "ray node":
                     nodes = nodes or later.enter_context(ray_cluster.running())
                     kill = kill_node.kill_node(scene, nodes, stage, seed)
                 else:
+                    team = team or later.enter_context(Team(scene))
                     kill = kill_service(scene, team, component, stage, seed)
                 ledger.append(file, kill)
                 print(ledger.line(kill), flush=True)

@@ -83,8 +83,22 @@ def disturb(
     seed: int,
     component: str,
     strike: Callable[[psutil.Process], None],
+    *,
+    between: Callable[[Scene], Scene] | None = None,
+    after: Callable[[Scene], None] | None = None,
 ) -> Kill:
-    """Make `stage`, strike at the seeded moment of its phase, and make it again."""
+    """Make `stage`, strike at the seeded moment of its phase, and make it again.
+
+    Args:
+        scene: Where.
+        instance: What the runs are recorded in.
+        stage: What is made.
+        seed: Decides the moment.
+        component: What the kill is counted as.
+        strike: Gets the phase at the moment.
+        between: What happens once the first run is over; gives the scene in which the second takes place.
+        after: What happens once the second run is over, before what it left is looked at.
+    """
     began = time.monotonic()
     others = set(verify.processes_of(scene.store.root))  # a team's services work for the same root
     scene.set(stage)
@@ -96,12 +110,16 @@ def disturb(
     killed = executioner.stop()
     left = len(set(verify.processes_of(scene.store.root)) - others)
     slots = slots_held(instance)
+    if between and killed:
+        scene = between(scene)
     half = verify.half_visible(scene.store, stage, PARTITION)
     visible = scene.store.find(stage, golden.key) is not None
     before = verify.finished(scene.store, golden)
 
     again = materialize(instance, scene.store.root, [stage])
     redone = 0 if visible else verify.recomputed(scene.store, golden, before, _messages(instance, again.run_id))
+    if after and killed:
+        after(scene)
     damage = verify.compare(scene.store, golden)._replace(
         shards_recomputed=redone,
         half_visible=half,

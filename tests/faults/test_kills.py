@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults import campaign, ledger
+from tests.faults.kill_amid import kill_amid
 from tests.faults.kill_phase import kill_phase
 from tests.faults.kill_service import kill_service
 from tests.faults.ledger import Kill
@@ -35,9 +36,13 @@ def team(scene: Scene, instance, postgres_programs) -> Iterator[Team]:
         yield team
 
 
-@pytest.mark.parametrize(("stage", "seed"), [("agent_proposals", 20), ("agent_proposals", 30), ("hard_tasks", 40)])
-def test_a_killed_phase_is_made_good(scene: Scene, instance, stage: str, seed: int) -> None:
-    expect_no_damage(lambda attempt: kill_phase(scene, instance, stage, seed + attempt))
+def test_a_killed_phase_is_made_good(scene: Scene, instance) -> None:
+    expect_no_damage(lambda attempt: kill_phase(scene, instance, "agent_proposals", 30 + attempt))
+
+
+@pytest.mark.parametrize(("kind", "stage"), [("prune", "agent_proposals"), ("copy", "hard_tasks")])
+def test_a_phase_that_is_killed_amid_something_else_is_made_good(scene: Scene, instance, kind: str, stage: str) -> None:
+    expect_no_damage(lambda attempt: kill_amid(scene, instance, stage, 20 + attempt, kind))
 
 
 @pytest.mark.parametrize("component", ["worker", "daemon", "postgres"])

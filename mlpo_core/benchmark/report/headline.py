@@ -57,7 +57,7 @@ def rows(figures: Figures, reference: str) -> list[Row]:
 
 def _row(figures: Figures, way: Way, reference: str) -> Row:
     found = figures.get("accuracy", way, "accuracy")
-    assert found and found.value is not None and found.low is not None and found.high is not None
+    assert found and found.value is not None and found.low is not None and found.high is not None  # noqa: S101 - narrows a type
     comparison = _against(figures, way, reference)
     costs = [figures.get("cost", way, name) for name in ("tokens", "generations")]
     return Row(

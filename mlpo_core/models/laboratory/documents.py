@@ -57,7 +57,7 @@ class Curriculum(NamedTuple):
 
 def agent_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
     """An agent's documents: questions with answers, and revisions of its own answer given the leader's."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - a seeded draw, no secret
     for index in count():
         question = _question(curriculum, rng)
         own, blind = _own(question, curriculum, rng)
@@ -78,7 +78,7 @@ def leader_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
     The invented members err on random symbols, so that the leader learns the format and to go by agreement, but
     nothing about the agents it will lead. It names the member whose work it takes up (0: its own).
     """
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - a seeded draw, no secret
     for index in count():
         question = _question(curriculum, rng)
         own, _ = _own(question, curriculum, rng)

@@ -32,8 +32,8 @@ def character_tokenizer() -> Any:
     inner.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in TAGS])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=inner,
-        pad_token="<|pad|>",
-        eos_token="<|end|>",
+        pad_token="<|pad|>",  # noqa: S106 - a token of a tokenizer
+        eos_token="<|end|>",  # noqa: S106 - a token of a tokenizer
         additional_special_tokens=["<|user|>", "<|assistant|>"],
         padding_side="left",
         clean_up_tokenization_spaces=False,

@@ -23,7 +23,10 @@ HOSTILE = {
     "hexadecimal": (f"seed: 0x{'f' * 5000}", "at most 100"),
     "large": ("#" * (MOST_BYTES + 1), "larger than"),
     "twice": ("seed: 1\nname: a\nseed: 2", "'seed' stands twice"),
-    "date": ("seed: 2026-99-99", "not readable as YAML"),
+    "date": ("seed: 2026-99-99", "'2026-99-99' is no timestamp"),
+    "int": ("seed: !!int", r"'' is no int\n.*line 1"),
+    "bool": ("seed: !!bool perhaps", "'perhaps' is no bool"),
+    "time": ("seed: !!timestamp x", "'x' is no timestamp"),
 }
 
 

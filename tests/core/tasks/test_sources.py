@@ -76,6 +76,8 @@ def test_bbh_target_beyond_the_options_is_malformed(tmp_path):
         ),
         ("math", "test.jsonl", '{"problem": "p", "type": "t", "solution": "no box"}', "test.jsonl, line 1.*boxed"),
         ("math", "test.jsonl", '{"type": "t", "answer": "1"}', "test.jsonl, line 1.*problem"),
+        ("math", "test.jsonl", f'{{"problem": {"1" * 5000}}}', "test.jsonl, line 1: no JSON that can be read"),
+        ("math", "test.jsonl", "[" * 100_000, "test.jsonl, line 1: no JSON that can be read"),
         ("math", "test.jsonl", '{"problem": "\\ud800", "type": "t", "answer": "1"}', "test.jsonl, line 1.*surrogate"),
         ("mmlu", "law_test.csv", "q,a,b,c,d,0\nq,a,b,c,0\n", "law_test.csv, line 2.*got 5 cells"),
         ("mmlu", "law_test.csv", 'q,a,b,c,d,0\n"q,a,b', "law_test.csv, line 2.*truncated"),
