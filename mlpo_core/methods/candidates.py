@@ -59,14 +59,24 @@ def candidates(
         lengths: Characters of the response behind it.
         ends: Whether that says near its end that an answer follows.
     """
+    election, code, votes = distinct(codes)
+    first = votes.argmax(axis=1) if len(code) else np.zeros(0, np.int64)
+    return Candidates(tasks, election, code, first, correct[election, first], votes, lengths, ends)
+
+
+def distinct(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct answers of every row: row (ascending) and code of each, and who gave it (answers, agents).
+
+    Args:
+        codes: The answer of every agent, -1 for none; shape (rows, agents).
+    """
     rows, agents = np.nonzero(codes >= 0)
     width = int(codes.max(initial=0)) + 1
     keys, inverse = np.unique(rows * width + codes[rows, agents], return_inverse=True)
-    election, code = np.divmod(keys, width)
+    row, code = np.divmod(keys, width)
     votes = np.zeros((len(keys), codes.shape[1]), np.bool_)
     votes[inverse, agents] = True
-    first = votes.argmax(axis=1) if len(keys) else np.zeros(0, np.int64)
-    return Candidates(tasks, election, code, first, correct[election, first], votes, lengths, ends)
+    return row, code, votes
 
 
 def joined(several: Sequence[Candidates], agents: int) -> Candidates:
