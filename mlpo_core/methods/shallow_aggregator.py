@@ -8,7 +8,7 @@ of every task is likely.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -103,8 +103,8 @@ def _fit(past: Candidates, groups: Sequence[str], penalty: float) -> tuple[Score
     weights = np.zeros(x.shape[1])
     if len(sizes):
         # Conjugate gradients: L-BFGS is in compiled code whose threads cost forty times what it computes here.
-        options = {"maxiter": _ITERATIONS, "gtol": _TOLERANCE}
-        weights = minimize(loss, weights, jac=True, method="CG", options=options).x
+        limits = {"maxiter": _ITERATIONS, "gtol": _TOLERANCE}
+        weights = minimize(loss, weights, jac=True, method="CG", options=cast(Any, limits)).x
     parameters = {
         "weights": np.round(weights, 4).tolist(),
         "subjects": names,
