@@ -22,12 +22,16 @@ COMMANDS: Mapping[str, str] = {
     "trace": "the rows that led to an id, and what it led to",
     "plan": "what an experiment will cost, without loading a model",
     "grade": "grade anybody's responses",
+    "import": "bring answers that are kept in other forms into the recorded format",
     "versions": "list dataset and checkpoint versions",
     "accept": "let versions stand that older code made, where the rows would be the same",
     "prune": "delete versions that nothing refers to, and what killed runs left",
     "gpu-check": "five training steps with vLLM rollouts, on a machine with CUDA",
 }
 """Every command is a module of `mlpo_core.commands`; only the one that is asked for is imported."""
+
+_MODULES = {"import": "import_"}
+"""Of commands whose name no module can have."""
 
 DONE, BROKEN, REFUSED, TRANSIENT, INTERRUPTED = 0, 1, 2, 75, 130
 
@@ -84,7 +88,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=help_text)
         if name == wanted:
-            module = import_module(f"mlpo_core.commands.{name.replace('-', '_')}")
+            module = import_module(f"mlpo_core.commands.{_MODULES.get(name, name.replace('-', '_'))}")
             module.arguments(command)
             command.set_defaults(command=module.run)
     return parser

@@ -4,13 +4,15 @@ Tasks are taken in shards; a shard's proposals are arrays, so a vote of thousand
 does not grow with the number of tasks.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
 from mlpo_core.methods import Answer, Method, Seed, all_methods, selected
 from mlpo_core.methods.evidence import History, Shard, read_cube, samples_per_agent
+from mlpo_core.methods.learned import LearnedVote
 from mlpo_core.methods.protocol import Predictor
 from mlpo_core.progress import track
 from mlpo_core.store.ahead import in_order
@@ -65,7 +67,7 @@ def run(ctx: Context) -> dict[str, Any]:
     read_shards = zip(missing, in_order(read, missing, at_once=2), strict=True)
     for part, shard in track(read_shards, "benchmark_predictions", len(missing), "shards"):
         ctx.writer.write(part, _predict(ctx, shard, predictors))
-    return {**_describe(ctx, len(work)), "not_run": not_run}
+    return {**_describe(ctx, len(work)), **_learned(ctx, predictors), "not_run": not_run}
 
 
 def _methods(ctx: Context, samples: int) -> tuple[dict[str, Method], dict[str, str]]:
@@ -132,6 +134,23 @@ def _row(name: str, seed: int, answer: Answer, task: Task) -> dict[str, Any]:
         "method": name,
         "seed": seed,
     }
+
+
+def _learned(ctx: Context, predictors: Mapping[str, Predictor]) -> dict[str, Any]:
+    """Keep what votes have learned as files of this version; returns what was chosen on dev."""
+    fitted = {name: p.learned for name, p in predictors.items() if isinstance(p, LearnedVote)}
+    for name, learned in fitted.items():
+        ctx.writer.put(f"learned/{name}.json", json.dumps(learned, indent=1).encode())
+    chosen = {
+        name: {
+            **{setting: str(value) for setting, value in learned["choice"].items()},
+            "dev accuracy": max(variant["accuracy"] for variant in learned["dev"]),
+            "fitted on": learned["fitted_on"],
+            "chosen on": learned["chosen_on"],
+        }
+        for name, learned in fitted.items()
+    }
+    return {"learned_votes": chosen} if chosen else {}
 
 
 def _describe(ctx: Context, parts: int) -> dict[str, Any]:

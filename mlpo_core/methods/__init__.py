@@ -21,7 +21,9 @@ from mlpo_core.methods.mixture_of_agents import mixture_of_agents
 from mlpo_core.methods.protocol import Answer, Dialogue, Method, Seed
 from mlpo_core.methods.select_llm import SelectLLM
 from mlpo_core.methods.self_team import self_team
+from mlpo_core.methods.shallow_aggregator import ShallowAggregator
 from mlpo_core.methods.single import Single
+from mlpo_core.methods.weighted_vote import WeightedVote
 
 __all__ = ["Answer", "Dialogue", "Method", "Seed", "all_methods", "check_methods", "selected"]
 
@@ -42,6 +44,8 @@ def all_methods(experiment: Experiment) -> dict[str, Method]:
         BestOfTeam(oracle=True),
         AnyCorrect(),
         FamilyRouter(),
+        WeightedVote(),
+        ShallowAggregator(),
         SelectLLM(),
         deferral_leader(team),
         *(led(which, seats) for which in LEADERS for seats in (team, ())),

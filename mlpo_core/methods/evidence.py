@@ -1,6 +1,6 @@
 """What methods answer from: test proposals of a shard of tasks as arrays, generations of rounds, and history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,14 +11,21 @@ import pyarrow.compute as pc
 
 from mlpo_core.errors import BadInput
 from mlpo_core.grading.maths import normalise
+from mlpo_core.methods.candidates import Candidates, candidates, joined
 from mlpo_core.methods.texts import Texts
 from mlpo_core.store import Dataset
 from mlpo_core.store.streaming import sums
-from mlpo_core.tasks.index import TaskIndex
-from mlpo_core.types import Task
+from mlpo_core.tasks.index import TaskIndex, shards
+from mlpo_core.types import Split, Task
 
 _TEXTS = ("proposal_id", "response", "extracted")
 _NUMBERS = ("prompt_tokens", "completion_tokens", "amortised_s")
+_ENDING = 100
+"""Characters at the end of a response in which it is expected to name its answer."""
+_ELECTIONS = 20_000
+"""Elections of the past at most: further samples of a task teach a vote little that is new."""
+_PAST_ROWS = 65536
+"""Past proposals held at once."""
 COLUMNS = ("task_id", "agent", "sample_index", "correct", *_TEXTS, *_NUMBERS)
 
 
@@ -78,6 +85,17 @@ class Shard:
     def samples(self) -> int:
         """Samples of every agent per task."""
         return self.cube.codes.shape[2]
+
+    def candidates(self, sample: int) -> Candidates:
+        """The answers of one sample of every agent to every task."""
+        cube = self.cube
+        return candidates(
+            self.tasks,
+            cube.codes[:, :, sample],
+            cube.correct[:, :, sample],
+            cube.response.measured(pc.utf8_length)[:, :, sample],
+            cube.response.measured(_names_an_answer)[:, :, sample],
+        )
 
 
 def canonical(kind: str, extracted: str) -> str:
@@ -146,6 +164,28 @@ class History:
         return np.nan_to_num(np.nanmean(found, axis=0)) if found else np.zeros(len(self.agents))
 
     @cached_property
+    def train(self) -> Candidates:
+        """The elections of train tasks: what learned votes are fitted on."""
+        return self._elections("train")
+
+    @cached_property
+    def dev(self) -> Candidates:
+        """The elections of dev tasks: what they are chosen on."""
+        return self._elections("dev")
+
+    def _elections(self, split: Split) -> Candidates:
+        tasks = [task for task in self.tasks.values() if task.split == split]
+        return joined(list(self._past(tasks)) if tasks else [], len(self.agents))
+
+    def _past(self, tasks: Sequence[Task]) -> Iterator[Candidates]:
+        there = samples_per_agent(self._agent_proposals, [t.task_id for t in tasks], self.agents)
+        samples = max(1, min(there, _ELECTIONS // len(tasks)))
+        index = TaskIndex(self._agent_proposals)
+        for some in shards(tasks, max(1, _PAST_ROWS // (samples * len(self.agents)))):
+            shard = Shard(some, self.agents, read_cube(index, some, self.agents, samples), {})
+            yield from (shard.candidates(sample) for sample in range(samples))
+
+    @cached_property
     def on_test(self) -> np.ndarray:
         """Every agent's share of right proposals on test tasks: an oracle's knowledge."""
         counts = sums(self._benchmark_proposals.batches(["agent", "correct"]), ["agent"], ["correct"])
@@ -194,6 +234,12 @@ def _codes(extracted: pa.ChunkedArray, kinds: Sequence[str], task_at: np.ndarray
         number = np.array([*(numbers.setdefault(form, len(numbers)) for form in forms), -1], np.int32)
         codes[of_kind] = number[found.indices.fill_null(-1).to_numpy()]
     return codes, list(numbers)
+
+
+def _names_an_answer(responses: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether responses say near their end that an answer follows: `the answer is`, `<answer>`, a box."""
+    endings = pc.utf8_slice_codeunits(responses, -_ENDING)
+    return pc.match_substring_regex(endings, r"(?i)answer|\\boxed")
 
 
 def _whole(value: float) -> int | None:

@@ -1,5 +1,6 @@
 """A column of texts by task, agent and sample that stays in Arrow until it is asked for."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +27,10 @@ class Texts:
     def several(self, cells: Any) -> list[Any]:
         """The texts at some cells, by any index of numpy's that gives one dimension. Keeps all: for short texts."""
         return self._strings[self._rows[cells]].tolist()
+
+    def measured(self, measure: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> np.ndarray:
+        """What a function of Arrow says of every text, in the shape of the cells."""
+        return measure(self._column).to_numpy()[self._rows]
 
     @cached_property
     def _strings(self) -> np.ndarray:

@@ -14,6 +14,7 @@ from mlpo_core.benchmark.costs import answer_costs, totals, training_costs
 from mlpo_core.benchmark.latency import latency
 from mlpo_core.benchmark.metric import ALL, Metric, as_table
 from mlpo_core.benchmark.outcomes import Outcomes, read_outcomes
+from mlpo_core.benchmark.over_k import over_k
 from mlpo_core.benchmark.report import headline
 from mlpo_core.benchmark.report.cards import cards
 from mlpo_core.benchmark.report.lookup import Figures, percent
@@ -21,6 +22,7 @@ from mlpo_core.benchmark.report.page import render
 from mlpo_core.benchmark.report.plots import accuracy_png, filter_plot, plots, training_plots
 from mlpo_core.benchmark.report.provenance import provenance
 from mlpo_core.benchmark.report.tables import details
+from mlpo_core.benchmark.report.team_views import team_plots, team_tables
 from mlpo_core.benchmark.report.views import View, markdown, plain, rows_markdown
 from mlpo_core.context import Context
 from mlpo_core.progress import log
@@ -58,7 +60,7 @@ def make(ctx: Context) -> dict[str, Any]:
     notes = _notes(ctx, outcomes)
     caption = f"{len(outcomes.task_ids):,} test tasks. {_seeds(outcomes)}"
     main = headline.as_view(top, chosen, caption)
-    tables = details(figures, k)
+    tables = [*details(figures, k), *team_tables(figures)]
     page: dict[str, Any] = {
         "name": ctx.partition,
         "description": ctx.experiment.description,
@@ -77,7 +79,7 @@ def make(ctx: Context) -> dict[str, Any]:
         "cards": cards(ctx.inputs),
         "provenance": provenance(ctx.experiment, ctx.partition, versions),
     }
-    drawn = [*plots(figures, k, chosen), *training_plots(ctx.inputs)]
+    drawn = [*plots(figures, k, chosen), *team_plots(figures), *training_plots(ctx.inputs)]
     histogram = filter_plot(ctx.inputs["hard_tasks"])
     ctx.writer.put("report.html", render("report.html.j2", plots=[*drawn, *([histogram] if histogram else [])], **page))
     ctx.writer.put("report.md", _markdown(page).encode())
@@ -101,6 +103,12 @@ def _results(outcomes: Outcomes, ctx: Context) -> Iterator[Metric]:
     yield from subjects(outcomes)
     yield from by_team(outcomes, ctx.experiment.k)
     yield from comparisons(outcomes, *pairs(outcomes, ctx.experiment.benchmark.claims))
+    yield from over_k(
+        ctx.inputs["tasks"],
+        ctx.inputs["agent_proposals"],
+        ctx.inputs["benchmark_predictions"],
+        [a.name for a in ctx.experiment.team.agents],
+    )
     yield from attack_success(ctx.inputs["tasks"], ctx.inputs["benchmark_predictions"])
 
 

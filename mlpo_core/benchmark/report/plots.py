@@ -92,7 +92,7 @@ def kind_of(method: str) -> str:
         return "oracle"
     if "leader" in method:
         return "leader alone" if "/solo" in method else "leader with team"
-    if method.startswith(("majority_vote", "first_agents")):
+    if method.startswith(("majority_vote", "first_agents", "weighted_vote", "shallow_aggregator")):
         return "vote"
     return "one agent" if method.startswith(("single:", "greedy:")) else "other method"
 

@@ -11,6 +11,7 @@ import pytest
 from mlpo_core.charts.bars import BINS, binned, histogram
 from mlpo_core.charts.curves import constant, curves, panels
 from mlpo_core.charts.dots import Dot, dots
+from mlpo_core.charts.grid import Cell, grid
 from mlpo_core.charts.lines import Axis, Point, lines
 from mlpo_core.charts.render import inline_svg, png, svg
 from mlpo_core.charts.scatter import Place, labelled, scatter
@@ -24,6 +25,7 @@ def one_of_each(name):
     noisy = np.random.default_rng(0).normal(size=600).tolist()
     dot = Dot("full", name, 0.5, 0.4, 0.6, "#0072b2", (0.45, 0.55))
     return {
+        "grid": grid([Cell(name, name, -0.5, name, name), Cell("b", name, 0.2, "", "")], [name, "b"], [name]),
         "lines": lines([Point(name, t, 0.5, 0.4, 0.6, name) for t in (1, 2)], Axis("T", "d"), Axis("right", PERCENT)),
         "curves": curves({name: (list(range(600)), noisy)}, PLAIN, ()),
         "panels": panels({"loss": {name: ([1, 2], [3.0, 1.0])}}),

@@ -1,0 +1,1 @@
+"""Answers that people keep in other forms, brought into the recorded format (docs/recorded.md)."""
