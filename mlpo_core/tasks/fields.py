@@ -64,11 +64,13 @@ def fields_of(names: Collection[str], config: TaskSource, field: str, where: str
         mapped = given.get(part)
         return mapped if isinstance(mapped, str) else _usual(_USUAL[part], names)
 
-    question, answer = one("question"), one("answer")
-    for part, found in (("question", question), ("answer", answer)):
+    def required(part: Literal["question", "answer"]) -> str:
+        found = one(part)
         if found is None:
             raise BadInput(f"{field}.fields: which field is the {part}? {there}. Say so: fields: {{{part}: NAME}}")
-    assert question and answer
+        return found
+
+    question, answer = required("question"), required("answer")
     mapped = given.get("choices")
     choices = (mapped,) if isinstance(mapped, str) else mapped or _choice_fields(names)
     return Fields(question, answer, tuple(choices), one("subject"), one("split"))
