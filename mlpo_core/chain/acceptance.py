@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from mlpo_core.chain.experiments import owner, skipped
-from mlpo_core.chain.spec import resolve
+from mlpo_core.chain.spec import Spec, resolve
 from mlpo_core.chain.stages import STAGES, key
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment
-from mlpo_core.store import Manifest, Origin, Store, VersionRef
+from mlpo_core.store import Manifest, Store, VersionRef
 from mlpo_core.store.manifest import inspect
 from mlpo_core.store.root import Acceptance
 
@@ -48,13 +51,14 @@ def accept(experiment: Experiment, store: Store, why: str, only: Sequence[str] =
         if skipped(asset, experiment):
             continue
         try:
-            source = resolve(asset, owner(asset, experiment), store).source
+            spec = resolve(asset, owner(asset, experiment), store)
         except BadInput:
             return
+        source = spec.source
         wanted = key(asset, source)
         if store.find(asset, wanted):
             continue
-        manifest = None if only and asset not in only else _older(asset, source, store)
+        manifest = None if only and asset not in only else _older(spec, store)
         if manifest is None:
             return
         made_by, now = manifest.versions["code"], source.versions["code"]
@@ -64,15 +68,42 @@ def accept(experiment: Experiment, store: Store, why: str, only: Sequence[str] =
             yield Accepted(asset, ref, made_by, now)
 
 
-def _older(asset: str, source: Origin, store: Store) -> Manifest | None:
+def _older(spec: Spec, store: Store) -> Manifest | None:
     """The newest version with the same inputs, settings and libraries."""
-    found = (inspect(store.folder.join(asset, name)).manifest for name in store.folder.join(asset).folders())
-    same = [manifest for manifest in found if manifest and differs_in_code_alone(manifest, source)]
+    folder = store.folder.join(spec.asset)
+    found = (inspect(folder.join(name)).manifest for name in folder.folders())
+    same = [manifest for manifest in found if manifest and differs_in_code_alone(manifest, spec)]
     return max(same, key=lambda manifest: manifest.created, default=None)
 
 
-def differs_in_code_alone(manifest: Manifest, source: Origin) -> bool:
-    """Whether a version was made from the same inputs and settings, with the same libraries."""
+def differs_in_code_alone(manifest: Manifest, spec: Spec) -> bool:
+    """Whether a version was made from the same inputs and settings, with the same libraries.
+
+    A setting that there was not yet when it was made counts as its default: what the code did before one could set it.
+    """
+    source = spec.source
     then = {name: v for name, v in manifest.versions.items() if name not in _CODE}
     now = {name: v for name, v in source.versions.items() if name not in _CODE}
-    return (manifest.inputs, manifest.config, then) == (source.inputs, source.config, now)
+    if (manifest.inputs, then) != (source.inputs, now):
+        return False
+    settings = completed(manifest.config.get("config"), STAGES[spec.asset].view(spec.experiment))
+    return {**manifest.config, "config": settings} == source.config
+
+
+def completed(then: Any, now: Any) -> Any:
+    """Recorded settings with what they lack at its default.
+
+    Args:
+        then: Settings, or a part of them, as a manifest holds them.
+        now: The same of the experiment that they are compared with: says what settings there are today.
+    """
+    if isinstance(now, BaseModel) and isinstance(then, dict):
+        fields = type(now).model_fields
+        lacking = [name for name in vars(now) if name in fields and not fields[name].is_required()]
+        defaults = {name: to_jsonable_python(fields[name].get_default(call_default_factory=True)) for name in lacking}
+        return {**defaults, **{name: completed(value, vars(now).get(name)) for name, value in then.items()}}
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {name: completed(value, now.get(name)) for name, value in then.items()}
+    if isinstance(now, list | tuple) and isinstance(then, list) and len(then) == len(now):
+        return [completed(*pair) for pair in zip(then, now, strict=True)]
+    return then

@@ -14,7 +14,7 @@ from mlpo_core.launching import ray_training, torchrun
 from mlpo_core.launching.group import rank
 from mlpo_core.launching.phase import Phase
 from mlpo_core.progress import log
-from mlpo_core.store import Dataset, Origin, Store, VersionRef, Writer
+from mlpo_core.store import Dataset, Store, VersionRef, Writer
 from mlpo_core.store.failures import explain_full_disk, explained
 from mlpo_core.store.leases import leased
 from mlpo_core.store.manifest import inspect
@@ -90,7 +90,7 @@ def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
         launcher=spec.experiment.launcher,
     )
     log(f"{spec.asset}: making version {version_key}")
-    _say_what_could_be_kept(spec, source, store)
+    _say_what_could_be_kept(spec, version_key, store)
     module, _, name = stage.function.partition(":")
     try:
         stats: dict[str, Any] = getattr(import_module(module), name)(context)
@@ -117,12 +117,12 @@ def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
     return Outcome(ref=ref, reused=False)
 
 
-def _say_what_could_be_kept(spec: Spec, source: Origin, store: Store) -> None:
+def _say_what_could_be_kept(spec: Spec, wanted: str, store: Store) -> None:
     """Name the version that the experiment used until now, if only code has changed since."""
-    if (used := store.pointed(spec.partition, spec.asset)) is None or used.key == key(spec.asset, source):
+    if (used := store.pointed(spec.partition, spec.asset)) is None or used.key == wanted:
         return
     manifest = inspect(store.folder.join(spec.asset, used.key)).manifest
-    if manifest and differs_in_code_alone(manifest, source):
+    if manifest and differs_in_code_alone(manifest, spec):
         log(
             f"{spec.asset}: version {used.key} differs in its code alone: where the rows would be the same, stop this "
             f"and keep it with: mlpo accept {spec.partition} {spec.asset} --why TEXT"

@@ -4,6 +4,7 @@ import argparse
 
 from mlpo_core.chain.acceptance import accept
 from mlpo_core.chain.experiments import read
+from mlpo_core.progress import say
 from mlpo_core.store import Store
 
 
@@ -21,5 +22,5 @@ def run(options: argparse.Namespace) -> None:
     experiment = read(options.experiment, tuple(options.set))
     found = list(accept(experiment, Store(options.root), options.why, options.assets))
     for accepted in found:
-        print(f"{accepted.asset}: {accepted.ref.key}, made by code {accepted.made_by}, stands for {accepted.code}")
-    print(f"{len(found)} versions accepted" if found else "nothing to accept: no version differs in its code alone")
+        say(f"{accepted.asset}: {accepted.ref.key}, made by code {accepted.made_by}, stands for {accepted.code}")
+    say(f"{len(found)} versions accepted" if found else "nothing to accept: no version differs in its code alone")

@@ -4,6 +4,7 @@ import argparse
 
 from mlpo_core.chain.experiments import find
 from mlpo_core.claims.write import write_claims
+from mlpo_core.progress import say
 from mlpo_core.store import Store
 
 
@@ -15,4 +16,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the page of claims and print its tables."""
-    print(write_claims(find(options.experiment), Store(options.root)))
+    say(write_claims(find(options.experiment), Store(options.root)))

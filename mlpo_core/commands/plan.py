@@ -6,6 +6,7 @@ from pathlib import Path
 from mlpo_core.chain.experiments import read
 from mlpo_core.chain.plan import plan, table
 from mlpo_core.chain.throughput import read_assumptions
+from mlpo_core.progress import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,4 +20,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the estimate."""
     experiment = read(options.experiment, tuple(options.set))
-    print(table(plan(experiment, options.gpus, read_assumptions(options.assume))))
+    say(table(plan(experiment, options.gpus, read_assumptions(options.assume))))

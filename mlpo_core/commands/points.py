@@ -4,6 +4,7 @@ import argparse
 
 from mlpo_core.chain.experiments import find
 from mlpo_core.chain.points import make_points
+from mlpo_core.progress import say
 from mlpo_core.store import Store
 
 
@@ -17,4 +18,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Make what is missing of every point; what points share is made once."""
     made = make_points(find(options.experiment), Store(options.root), options.only)
-    print(f"{options.experiment}: {made} phases run; every point is there")
+    say(f"{options.experiment}: {made} phases run; every point is there")

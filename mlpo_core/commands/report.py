@@ -9,9 +9,11 @@ from mlpo_core.benchmark.report.headline import headline_text
 from mlpo_core.chain.experiments import find, read
 from mlpo_core.chain.run import run as run_stage
 from mlpo_core.chain.spec import resolve
+from mlpo_core.chain.stages import key
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.files import points
+from mlpo_core.progress import say
 from mlpo_core.store import Dataset, Store
 from mlpo_core.types import stable_id
 
@@ -32,9 +34,9 @@ def run(options: argparse.Namespace) -> None:
     if bool(options.compare) == bool(options.experiment):
         raise BadInput("report needs --experiment NAME or --compare A B …")
     if options.compare:
-        print(show_comparison([read(name, tuple(options.set)) for name in options.compare], store))
+        say(show_comparison([read(name, tuple(options.set)) for name in options.compare], store))
     else:
-        print(show(read(options.experiment, tuple(options.set)), store))
+        say(show(read(options.experiment, tuple(options.set)), store))
 
 
 def show(experiment: Experiment, store: Store) -> str:
@@ -80,11 +82,15 @@ def _file_of(name: str) -> str:
 def _side(experiment: Experiment, store: Store) -> Side:
     report = _report(experiment, store)
     inputs = resolve("benchmark_report", experiment, store).inputs
-    tasks, predictions = (Dataset(ref) for a in ("tasks", "benchmark_predictions") if (ref := inputs[a]))
+    tasks, predictions = (
+        Dataset(ref, sets_aside=False) for a in ("tasks", "benchmark_predictions") if (ref := inputs[a])
+    )
     return Side(experiment, tasks, predictions, report)
 
 
 def _report(experiment: Experiment, store: Store) -> Dataset:
-    outcome = run_stage(resolve("benchmark_report", experiment, store))
-    assert outcome.ref  # noqa: S101 - narrows a type
-    return Dataset(outcome.ref)
+    spec = resolve("benchmark_report", experiment, store)
+    # What is there is only read: the root may be read-only, or its disk full.
+    ref = store.find(spec.asset, key(spec.asset, spec.source)) or run_stage(spec).ref
+    assert ref  # noqa: S101 - narrows a type
+    return Dataset(ref, sets_aside=False)

@@ -9,6 +9,7 @@ from mlpo_core.chain.run import run as run_stage
 from mlpo_core.chain.spec import Outcome, Spec, resolve
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
+from mlpo_core.progress import say
 from mlpo_core.store import Store
 
 
@@ -41,6 +42,6 @@ def run(options: argparse.Namespace) -> None:
 
 def _say(asset: str, outcome: Outcome) -> None:
     if outcome.skipped:
-        print(f"{asset}: not part of this experiment: {outcome.skipped}")
+        say(f"{asset}: not part of this experiment: {outcome.skipped}")
     elif outcome.ref:
-        print(f"{asset}: {'reused' if outcome.reused else 'made'} {outcome.ref.url}", flush=True)
+        say(f"{asset}: {'reused' if outcome.reused else 'made'} {outcome.ref.url}")

@@ -35,7 +35,7 @@ class Lease(BaseModel):
 @contextmanager
 def leased(root: Folder, versions: Iterable[tuple[str, str]]) -> Generator[None]:
     """Spans the use of versions, which need not be there yet."""
-    folder, name = root.join(LEASES), f"{uuid.uuid4().hex}.json"
+    folder, name = root.join(LEASES), f"{uuid.uuid4().hex}.lease"
     lease = Lease(versions=list(versions), host=socket.gethostname(), pid=os.getpid())
     data = lease.model_dump_json().encode()
     folder.replace(name, data)

@@ -23,7 +23,7 @@ ABANDONED_AFTER = timedelta(hours=24)
 """A phase writes a shard or a training checkpoint far more often than that."""
 _IN_WORK = re.compile(rf"{VERSION.pattern}({re.escape(PARTIAL)})?")
 _OF_VERSION = re.compile(rf"\w+/{_IN_WORK.pattern}/")
-_LEASE = re.compile(r"[0-9a-f]{32}\.json")
+_LEASE = re.compile(r"[0-9a-f]{32}\.lease")
 _STRAY = re.compile(rf"(^|/){re.escape(TEMPORARY)}[0-9a-f]{{32}}$|^{PART.pattern}$|-[0-9a-f]{{{CONTENT}}}([./]|$)")
 """What only a writer calls a file so: a half, a part, and what is called after its content."""
 

@@ -4,18 +4,13 @@ A root from before there were marks is told by what it holds: a folder with the 
 or the pointer of an experiment. Nothing else in a folder makes it a root.
 """
 
-import json
-
 from mlpo_core.errors import BadInput
 from mlpo_core.store.files import Folder
 from mlpo_core.store.names import MARKER, POINTERS, VERSION
 from mlpo_core.store.schemas import SCHEMAS
 from mlpo_core.store.scratch import PARTIAL
 
-_MARK = {
-    "what": "Versions of data and models that mlpo made. `mlpo prune` deletes what nothing here uses.",
-    "layout": 1,
-}
+_MARK = b"Versions of data and models, made by mlpo. `mlpo prune` deletes those that nothing here uses.\n"
 _OF_A_DISK = {"lost+found"}
 
 
@@ -34,7 +29,7 @@ def claim(root: Folder) -> None:
             f"{root.url} is not a root: it holds {others[0]!r}, and no {MARKER}. Set MLPO_ROOT or --root to a new or "
             f"an empty folder. If versions are to stand among what is there, put an empty file {MARKER} into it"
         )
-    root.create(MARKER, json.dumps(_MARK, indent=1).encode())
+    root.create(MARKER, _MARK)
 
 
 def _holds_what_a_root_holds(root: Folder) -> bool:

@@ -10,7 +10,7 @@ VERSION = re.compile(r"[0-9a-f]{20}")
 """The key of a version, and the name of its folder: what has another name is not deleted."""
 QUARANTINED = re.compile(r"[0-9a-f]{20}-\d{8}T\d{6}-[0-9a-f]{8}")
 """The folder of a version that was set aside."""
-MARKER = "mlpo-root.json"
+MARKER = "mlpo-root"
 """File of the root: the mark that it is one."""
 POINTERS = "experiments"
 """Folder of the root: by experiment and asset, the version that it uses."""

@@ -69,6 +69,26 @@ def test_other_settings_are_never_accepted(tmp_path, other_code):
     assert list(accept(changed, store, "because")) == []
 
 
+def test_a_setting_that_there_was_not_yet_counts_as_its_default(tmp_path, other_code):
+    store = Store(str(tmp_path))
+    made = run(resolve("tasks", experiment(), store)).ref
+    assert made
+    file = tmp_path / "tasks" / made.key / "manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest["config"]["config"]["tasks"][0]["source"]
+    del manifest["config"]["config"]["engine"]["dtype"]
+    file.write_text(json.dumps(manifest))
+    other_code("edited")
+    other = experiment()
+    other = other.model_copy(update={"engine": other.engine.model_copy(update={"dtype": "float16"})})
+    assert list(accept(other, store, "because", ["tasks"])) == [], "it is set to something else now"
+    assert [accepted.ref.key for accepted in accept(experiment(), store, "because", ["tasks"])] == [made.key]
+    manifest["config"]["config"]["engine"]["of_old"] = 1
+    file.write_text(json.dumps(manifest))
+    other_code("again")
+    assert list(accept(experiment(), store, "because", ["tasks"])) == [], "a setting that is gone may have mattered"
+
+
 def test_an_accepted_version_that_is_gone_is_made_again_and_said(tmp_path, other_code, capsys):
     import shutil
 
