@@ -16,6 +16,8 @@ LIMIT = 100_000
 
 _STATEMENT_LIMIT = 4_000
 _SHORT = 400
+_TAGS_READ = 50
+_TAG_GAP = 30
 
 
 class Statement(NamedTuple):
@@ -127,11 +129,19 @@ def _first_answer(text: str) -> int:
 
 
 def _tagged(text: str) -> str | None:
-    opens = list(_ANSWER_OPEN.finditer(text))
-    for i in range(len(opens) - 1, -1, -1):
+    """What the last answer tag with content holds; all of them as a list where three or more differ in a row."""
+    opens = list(_ANSWER_OPEN.finditer(text))[-_TAGS_READ:]
+    found: list[tuple[int, int, str]] = []
+    for i, tag in enumerate(opens):
         end = opens[i + 1].start() if i + 1 < len(opens) else len(text)
-        closed = _ANSWER_CLOSE.search(text, opens[i].end(), end)
-        content = text[opens[i].end() : closed.start() if closed else end].strip()
+        closed = _ANSWER_CLOSE.search(text, tag.end(), end)
+        content = text[tag.end() : closed.start() if closed else end].strip()
         if content:
-            return content
-    return None
+            found.append((tag.start(), closed.end() if closed else end, content))
+    if not found:
+        return None
+    first = len(found) - 1
+    while first and found[first][0] - found[first - 1][1] < _TAG_GAP:
+        first -= 1
+    row = list(dict.fromkeys(content for _, _, content in found[first:]))
+    return ", ".join(row) if len(row) > 2 else found[-1][2]

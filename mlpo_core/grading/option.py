@@ -20,6 +20,7 @@ _ROSTER = re.compile(
     r"\W{0,9}(?:\(?1[).:]\s?\(?[A-Z]\)?,?\s{0,3}\(?2[).:]|(?:\(?[A-Z]\)?,\s){0,9}?(\(?[A-Z]\)?),\s(?:\(?[A-Z]\)?,\s){0,9}?\1(?![\w)]))"
 )
 """The answers of several questions in a row: "(1) F, (2) D"."""
+_OPTION_LINE = re.compile(r"(?m)^[^\w\n]{0,9}([A-Z])[).:]\s")
 _UNDERLINED = re.compile(r"(?<!\w)__?(?=[\w(])|(?<=[\w).])__?(?!\w)")
 
 
@@ -64,6 +65,8 @@ def _stated(place: Statement, letters: str, choices: Sequence[str]) -> str | Non
     text = _bare(place.text)
     if _ROSTER.match(text):
         return None
+    if "".join(_OPTION_LINE.findall(text)).startswith("AB"):
+        return SEVERAL  # the options, listed
     first = lead(text)
     if first and first.alone and first.letter in letters:
         return first.letter
