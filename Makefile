@@ -7,7 +7,8 @@ TORCH := torch==2.13.0
 PORT := 3000
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz simulate requirements
+.PHONY: help demo claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz simulate \
+	grading-exploits grading-suites requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -84,6 +85,14 @@ fuzz: $(VENV)/.installed-test
 ## make simulate     a million tasks × 12 proposals through everything but a model: rows/s, memory, and how both grow
 simulate: $(VENV)/.installed-test
 	$(PYTHON) -m tests.simulate
+
+## make grading-exploits  the share of tasks paid for the question, the options or the team's answers, pasted
+grading-exploits: $(VENV)/.installed-test
+	$(PYTHON) -m tests.core.grading.exploits
+
+## make grading-suites    agreement of the grader with the conventions of public answer checkers, and where it differs
+grading-suites: $(VENV)/.installed-test
+	$(PYTHON) -m tests.core.grading.suites
 
 ## make requirements resolve pyproject.toml again into requirements/*.txt
 requirements: $(VENV)/.installed-uv

@@ -2,14 +2,19 @@
 
 import json
 import re
+import unicodedata
 
 _TURN = re.compile(
-    r"<\|(?:im_end|im_start|endoftext|eot_id|eom_id|end_of_text|end_of_turn|begin_of_text|start_header_id|end|return|user|assistant)\|>"
-    r"|</s>|<s>|\[/?INST\]|<(?:end|start)_of_turn>|<(?:eos|bos)>|<｜(?:end|begin)▁of▁sentence｜>"
+    r"<\|[A-Za-z_]{2,30}\|>|</s>|<s>|\[/?INST\]|\[/s\]|<(?:end|start)_of_turn>|<(?:eos|bos|pad)>|<extra_id_\d{1,3}>"
+    r"|<｜(?:end|begin)▁of▁sentence｜>|(?<=[^\s])\s{1,9}\n(?:#{1,3}\s)?(?:Human|User):|(?<=[^\s])\n(?:#{1,3}\s)?(?:Human|User):"
 )
 _ROLE = re.compile(r"\s{0,9}(?:assistant|model|user|system)?\s{0,9}(?:<\|end_header_id\|>)?\s{0,9}(?![^\s])")
 _HEADER = re.compile(r"\s{0,9}(?:assistant|model)\s{0,3}(?:<\|end_header_id\|>|\n)")
-_FIELD = re.compile(r"""["'](?:final[_ ]?)?answer["']\s{0,4}:\s{0,4}""", re.IGNORECASE)
+_FIELD = re.compile(
+    r"""["'](?:(?:final|correct|best|my)?[_ ]?answer"""
+    r"""|(?P<other>(?:selected|chosen|correct|final)?[_ ]?(?:choice|option|letter)))["']\s{0,4}:\s{0,4}""",
+    re.IGNORECASE,
+)
 _VALUE = re.compile(
     r""""((?:[^"\\\n]|\\.){1,1000})"|'((?:[^'\\\n]|\\.){1,1000})'|(\[[^\]\n]{1,1000}\]|[^,}\s][^,}\n]{0,200})"""
 )
@@ -20,6 +25,10 @@ _CHARACTERS: dict[int, str | None] = {
     **{0xFF01 + i: chr(0x21 + i) for i in range(94)},  # full-width letters, digits and signs
     **dict.fromkeys([0xA0, 0x3000, *range(0x2002, 0x200B), 0x202F], " "),
     **dict.fromkeys([0x2010, 0x2011, 0x2012, 0x2212, 0xFE63], "-"),
+    **{
+        code: unicodedata.normalize("NFKC", chr(code)) for code in range(0x1D400, 0x1D800)
+    },  # letters set as mathematics
+    0xBA: "°",
 }
 _DASH_AS_SIGN = re.compile(r"(?<![\w)\]}.%])[–—―](?=\.?\d)")
 
@@ -49,7 +58,11 @@ def without_chat_markers(text: str) -> str:
 def json_answers(text: str) -> list[tuple[int, str]]:
     """Where a JSON or Python object in the text gives a value to `answer`, and that value as text."""
     found: list[tuple[int, str]] = []
-    for field in _FIELD.finditer(text):
+    fields = list(_FIELD.finditer(text))
+    listed = sum(field["other"] is not None for field in fields) > 1  # the options, not one of them chosen
+    for field in fields:
+        if listed and field["other"]:
+            continue
         value = _VALUE.match(text, field.end())
         if value and (said := _decoded(value)).strip():
             found.append((field.start(), said.strip()))

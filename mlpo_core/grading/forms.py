@@ -10,6 +10,7 @@ _OPERATORS = re.compile(
 )
 _SCIENTIFIC = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?\s?\\(?:cdot|times)\s?10\^\{?-?\d{1,3}\}?")
 _SUM = re.compile(r"[\d)}]\s*(?:[+*]|-|\\(?:cdot|times|div)(?![A-Za-z]))\s*[\d(\\{.-]")
+_SIZE = re.compile(r"\|\{?-?\d[\d.]{0,30}\}?\|")
 _PRODUCT_OF_SUMS = re.compile(
     r"\([^()]{1,200}?[+-][^()]{1,200}\)\s?(?:\^|\(|\\cdot|[A-Za-z])|(?:[\w})]|\\cdot)\s?\([^()]{1,200}?[+-][^()]{1,200}\)"
 )
@@ -26,6 +27,8 @@ def unevaluated(reading: str, wanted: str, question: str = "") -> bool:
     if _operators(reading) - _operators(wanted):
         return True
     number = rational(wanted) is not None
+    if "|" not in wanted and _SIZE.search(reading):
+        return True
     if number and _SUM.search(reading.lstrip("- ")) and not _SCIENTIFIC.fullmatch(reading) and "," not in reading:
         return True
     return bool(question) and not number_like(reading) and _as_asked(reading, wanted, question)
@@ -38,6 +41,7 @@ def number_like(text: str) -> bool:
 
 def _operators(text: str) -> set[str]:
     found = (next(group for group in m.groups() if group) for m in _OPERATORS.finditer(text))
+    found = ("log" if name in ("ln", "lg") else name for name in found)
     return {name.removeprefix("d").removeprefix("t") if name.endswith("binom") else name for name in found}
 
 

@@ -12,7 +12,7 @@ _INLINE = re.compile(
     r"\$\$([^$]{1,1000})\$\$|\\\[((?:[^\\]|\\(?!\])){1,1000})\\\]|\$([^$\n]{1,1000})\$|\\\(((?:[^\\]|\\(?!\))){1,1000})\\\)"
 )
 _PLAIN = re.compile(
-    r"-?\(?\$?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+|(?=\.\d))(?:\.\d+)?(?:\s?/\s?\d+|[½⅓⅔¼¾])?%?|-?[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]"
+    r"-?\(?\$?-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+|(?=\.\d))(?:\.\d+)?(?:\s?/\s?\d+|[½⅓⅔¼¾]|:\d+)?%?|-?[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]"
 )
 _PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{2,}\b")
 _NOT_PROSE = re.compile(r"\b(?:pi|sqrt|alpha|beta|gamma|delta|theta|log|ln|sin|cos|tan|exp|or|and)\b")
@@ -21,13 +21,23 @@ _REMARK = re.compile(
     r"\s\(?(?:\\text\s?\{\s?)?\(\s?(?:(?:since|because|as|which|from|or)\b|i\.e\.)"
     r"|(?<=[\d}])\s\([A-Za-z ]{1,40}\)(?=\s?\$?\.?$)"
 )
+_NOTED = re.compile(r",?\s(?:because|since|due\sto|rather\sthan|instead\sof)\b|,\s(?:and\s)?not\s(?=[$\d\\])")
+_POINT = re.compile(
+    r"(?<=[A-Za-z]\s)[(\[{]\s?[^()\[\]{}$A-Za-z\n]{1,60},[^()\[\]{}$A-Za-z\n]{1,60}[)\]}](?=[\s.,;]|\Z)"
+)
 _LEAD = re.compile(
     r"(?:\s{0,9}(?:(?:=>|⇒|→|∴|\\(?:therefore|implies|Rightarrow|to|boxed))\s{0,9}"
-    r"|(?:total|result|therefore|thus|hence|so|then|finally|value|sum|ans)\b\s?[,:]\s{0,9})){1,3}",
+    r"|(?:total|result|therefore|thus|hence|so|then|finally|value|sum|ans)\b\s?[,:]\s{0,9}|answer\s{1,3}(?=[$\\\d-]))){1,3}",
     re.IGNORECASE,
 )
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af、。「」]+")
 _EAST_ASIAN_IS = re.compile(r"是|为|為|等于|等於|は|은|는")
+_JOINED = re.compile(r"[\s,]{0,5}(?:and|or)[\s,]{0,5}")
+_JOINED_OR_COMMA = re.compile(r"\s{0,5},[\s,]{0,5}(?:and|or)?\s{0,5}|[\s,]{0,5}(?:and|or)[\s,]{0,5}")
+_NUMBER_LIST = re.compile(
+    r"(?<![\w.])-?\d{1,12}(?:\.\d{1,12}|/\d{1,12})?(?:,\s-?\d{1,12}(?:\.\d{1,12}|/\d{1,12})?){0,20},?\s(?:and|or)\s-?\d{1,12}(?:\.\d{1,12}|/\d{1,12})?(?=[.\s]{0,3}\Z)"
+)
+"""A list of numbers that ends a sentence: "1, 2, and 3"."""
 _CONDITION = re.compile(r"\b(?:if|when|for\s(?:even|odd|all))\b", re.IGNORECASE)
 _MATRIX = re.compile(r"\\begin\{[a-z]{0,2}matrix\}.{1,2000}\\end\{[a-z]{0,2}matrix\}", re.DOTALL)
 
@@ -62,7 +72,7 @@ def stated_expression(response: str) -> Expression | None:
 def _trim(text: str) -> Expression | None:
     """The expression in a marked answer, without the sentence around it."""
     text = text.strip().strip("*").strip().lstrip("}").strip()
-    remark = _REMARK.search(text)
+    remark = _REMARK.search(text) or _NOTED.search(text)
     whole, text = text, text[: remark.start()] if remark and remark.start() else text
     if not text.isascii() and _EAST_ASIAN.search(text):
         text = _from_east_asian(text)
@@ -135,15 +145,17 @@ def _run(formulas: list[re.Match[str]], text: str) -> str:
         if not re.fullmatch(r"[\s,]{0,5}(?:and|or)?[\s,]{0,5}", text[a.end() : b.start()]):
             break
         said.append(_inside(b))
-    return ", ".join(said)
+    either = any(re.search(r"\bor\b", text[a.end() : b.start()]) for a, b in itertools.pairwise(formulas[: len(said)]))
+    inequalities = all(re.search(r"[<>]|\\[lg]e", part) for part in said)
+    return (" or " if either and inequalities else ", ").join(part.strip(" ,") for part in said)
 
 
 def _last_run(formulas: list[re.Match[str]], text: str) -> str:
     first = len(formulas) - 1
-    while first and re.fullmatch(
-        r"[\s,]{0,5}(?:and|or)[\s,]{0,5}", text[formulas[first - 1].end() : formulas[first].start()]
-    ):
+    joined = _JOINED  # the last two of a list have "and" or "or" between them
+    while first and joined.fullmatch(text[formulas[first - 1].end() : formulas[first].start()]):
         first -= 1
+        joined = _JOINED_OR_COMMA
     return _run(formulas[first:], text)
 
 
@@ -153,8 +165,8 @@ def _inside(formula: re.Match[str]) -> str:
 
 def _guess(text: str) -> Expression | None:
     """The last formula or number of a text that marks no answer."""
-    text = text[-3_000:].strip()
-    if asks(text):
+    text = _POINT.sub(r"$\g<0>$", text[-3_000:].strip())
+    if asks(_LEAD.sub("", text, count=1)):
         return None
     if (matrix := _MATRIX.fullmatch(text.strip("$ "))) and matrix.group().count("\\begin") == 1:
         return Expression(matrix.group(), text, False)
@@ -179,6 +191,8 @@ def _guess(text: str) -> Expression | None:
     last = said.rstrip().rsplit("\n", 1)[-1]
     if "=" in last and not formulas and not _PROSE.search(last.rsplit("=", 1)[1]):
         return Expression(last.rsplit("=", 1)[1].strip(), text, True) if last.rsplit("=", 1)[1].strip() else None
+    if listed := _NUMBER_LIST.search(said[-300:]):
+        return Expression(re.sub(r",?\s(?:and|or)\s", ", ", listed.group()), text, True)
     if numbers:
         before = said[: numbers[-1].start()]
         unsaid = bounded(before) or _hedged(numbers, said)

@@ -2,9 +2,14 @@
 
 import re
 
+from mlpo_core.grading.latex import rational
+
 _SET = re.compile(r"\\?\{\s?[A-Za-z]\s?(?:\\in\s?\\mathbb\{R\}\s?)?(?:\\mid|\||:)\s?(.{1,300}?)\\?\}")
 _EITHER = re.compile(r"\s(?:or|\\lor|\\vee|\\cup)\s|,\s?(?=[A-Za-z]\s?[<>\\])")
-_SIGN = re.compile(r"(\\le|\\ge|\\lt|\\gt|<|>)(?![A-Za-z])")
+_BOTH = re.compile(r"\sand\s|\s(?:\\land|\\wedge)\s|,\s?(?=[A-Za-z]\s?[<>\\])")
+_TURNED_OUT = re.compile(r"([\[\]])([^\[\]()]{1,60}[,;][^\[\]()]{1,60})([\[\]])")
+"""An interval whose brackets are turned outwards at its open ends: `]0, 1[`."""
+_SIGN = re.compile(r"(\\(?:le|ge|lt|gt)(?![A-Za-z])|<|>)")
 _LOWER = {"<": ("(", ")"), "\\lt": ("(", ")"), "\\le": ("[", "]")}
 _TURNED = {">": "<", "\\gt": "<", "\\ge": "\\le"}
 
@@ -12,11 +17,22 @@ _TURNED = {">": "<", "\\gt": "<", "\\ge": "\\le"}
 def as_intervals(text: str) -> str | None:
     """An inequality, or several joined by "or", in interval notation; None for anything else."""
     inside = _SET.fullmatch(text)
-    parts = [_interval(part) for part in _EITHER.split(inside.group(1) if inside else text)]
+    said = inside.group(1) if inside else text
+    if said.startswith("]") or said.endswith("["):
+        return _TURNED_OUT.sub(_turned_in, said)
+    both = [_interval(part) for part in _BOTH.split(said)]
+    if len(both) == 2 and (joined := _meeting(both[0], both[1])) is not None:
+        return joined
+    parts = [_interval(part) for part in _EITHER.split(said)]
     known = [part for part in parts if part is not None]
     if not known or len(known) < len(parts):
         return None
     return "\\cup".join(sorted(known, key=lambda part: not part.startswith("(-\\infty")))
+
+
+def _turned_in(interval: re.Match[str]) -> str:
+    left, inside, right = interval.groups()
+    return f"{'(' if left == ']' else '['}{inside}{')' if right == '[' else ']'}"
 
 
 def _interval(text: str) -> str | None:
@@ -35,6 +51,19 @@ def _interval(text: str) -> str | None:
     if sign in _TURNED:
         return f"{_LOWER[_TURNED[sign]][0]}{right},\\infty)"
     return f"(-\\infty,{right}{_LOWER[sign][1]}"
+
+
+def _meeting(first: str | None, second: str | None) -> str | None:
+    """The interval that two half-lines have in common, if one is open to the left and one to the right."""
+    if first is None or second is None:
+        return None
+    left, right = (first, second) if second.startswith("(-\\infty,") else (second, first)
+    if not right.startswith("(-\\infty,") or not left.endswith(",\\infty)"):
+        return None
+    low, high = rational(left[1:].removesuffix(",\\infty)")), rational(right.removeprefix("(-\\infty,")[:-1])
+    if low is not None and high is not None and low > high:
+        return None
+    return left.removesuffix("\\infty)") + right.removeprefix("(-\\infty,")
 
 
 def _variable(text: str) -> bool:

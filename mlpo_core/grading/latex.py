@@ -5,7 +5,15 @@ import unicodedata
 from fractions import Fraction
 
 from mlpo_core.grading.dressing import plain
-from mlpo_core.grading.words import CHANGED, NUMBER_WORDS, changed, value_of, without_unicode_numbers
+from mlpo_core.grading.units import without_unit
+from mlpo_core.grading.words import (
+    CHANGED,
+    NUMBER_WORDS,
+    changed,
+    fraction_in_words,
+    value_of,
+    without_unicode_numbers,
+)
 
 LIMIT = 1_000
 """Longer expressions are not compared: no gold answer comes near."""
@@ -32,8 +40,25 @@ _SIMPLE = dict.fromkeys(_DROPPED.split(), "") | {
     "\\sfrac": "\\frac", "\\nicefrac": "\\frac", "⁄": "/",
     "\\leqslant": "\\le", "\\geqslant": "\\ge", "\\leq": "\\le", "\\geq": "\\ge", "\\lbrace": "\\{", "\\rbrace": "\\}",
     "−": "-", "–": "-", "π": "\\pi ", "∞": "\\infty ", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "±": "\\pm ",
+    "≠": "\\ne ", ">=": "\\ge ", "<=": "\\le ", "=<": "\\le ", "!=": "\\ne ", "+/-": "\\pm ",
+    "\\neq": "\\ne", "\\colon": ":", "{:}": ":",
+    "\\varnothing": "\\emptyset", "∅": "\\emptyset ", "\\lvert": "|", "\\rvert": "|", "\\cr": "\\\\",
     "≤": "\\le ", "≥": "\\ge ", "∪": "\\cup ", "α": "\\alpha ", "β": "\\beta ", "θ": "\\theta ",
 }  # fmt: skip
+_ROW_GAP = re.compile(r"\\\\\s?\[-?\d{0,4}\.?\d{0,4}(?:pt|em|ex|mm|cm)\]")
+_MATRIX_STYLE = re.compile(r"(\\(?:begin|end)\s?\{[a-z]{0,8}matrix)\*\}(?:\[[lcr]\])?")
+_NESTED = re.compile(r"\[\s?(\[[^\[\]]{1,200}\](?:\s?,\s?\[[^\[\]]{1,200}\]){0,20})\s?\]")
+_FRAC_ARGUMENT = r"(\{[^{}]{0,60}\}|\\[A-Za-z]{2,12}|[A-Za-z\d])"
+_SHORT_FRAC = re.compile(rf"\\frac\s?{_FRAC_ARGUMENT}\s?{_FRAC_ARGUMENT}")
+_BASE_WORD = re.compile(r"_\{?\s?(two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)\s?\}?", re.IGNORECASE)
+_IN_BASE = re.compile(
+    r"(?<=\d)\s\(?(?:in\s)?base[\s-](\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)\b\)?",
+    re.IGNORECASE,
+)
+_CURRENCY = re.compile(r"\b(?:US|A|C|HK)(?=\\?\$)|(?<![A-Za-z])(?:USD|EUR|GBP|CAD|AUD)(?![A-Za-z])")
+_PERCENT = re.compile(r"(?<=\w)\s?(?:per\s?cent|pct)\b\.?", re.IGNORECASE)
+_SIGN_WORD = re.compile(r"\b(?:(plus\sor\sminus)|minus|negative)\s(?=[\d.(\\$])", re.IGNORECASE)
+_UNBRACKETED_CALL = re.compile(r"(?<![\\A-Za-z])(ln|log|sin|cos|tan|sqrt)\s(?=[\d\\])")
 _SIMPLE_RE = re.compile("|".join(re.escape(key) for key in sorted(_SIMPLE, key=len, reverse=True)))
 _ANGLE = re.compile(
     r"(\\(?:sin|cos|tan|cot|sec|csc)\s?(?:\^\s?\{?-?\d\}?)?\s?(?:\\left)?\s?[({]?\s?)(-?\d{1,6}(?:\.\d{1,6})?)\s?(?:\^\s?\{?\\circ\s?\}?|°|\\degree)"
@@ -63,6 +88,8 @@ def rational(text: str) -> Fraction | None:
 def normalise(latex: str) -> str:
     """An expression without delimiters, spacing commands, degree signs or a final full stop; plain text as LaTeX."""
     text = unicodedata.normalize("NFC", without_unicode_numbers(plain(latex[: 4 * LIMIT])))
+    text = _thousands(_ROW_GAP.sub(r"\\\\", _MATRIX_STYLE.sub(r"\1}", text)))
+    text = _SIGN_WORD.sub(lambda m: "\\pm " if m.group(1) else "-", _CURRENCY.sub("", _PERCENT.sub("%", text)))
     text = re.sub(r"\\(?:\[|\]|\(|\))|[`]|\*\*(?=[^\s\d(-])|(?<=\S)\*\*(?![\d(-])", "", text)
     text = re.sub(r"√\s?\(([^()]{1,100})\)|√\s?(\w{1,20})", lambda m: f"\\sqrt{{{m.group(1) or m.group(2)}}}", text)
     text = _ANGLE.sub(r"\1\\frac{\2\\pi}{180}", text)
@@ -70,11 +97,39 @@ def normalise(latex: str) -> str:
     text = _SIMPLE_RE.sub(lambda m: _SIMPLE[m.group()], text)
     text = re.sub(r"(?<![\d,.(\[{])(\d{1,3}(?:,\d{3})+)(?![\d,)\]}])", lambda m: m.group().replace(",", ""), text)
     text = _TEXT.sub(r" \1 ", text)
+    text = _BASE_WORD.sub(lambda m: f"_{{{value_of(m.group(1))}}}", text)
+    text = _IN_BASE.sub(lambda m: f"_{{{m.group(1) if m.group(1).isdigit() else value_of(m.group(1))}}}", text)
+    text = re.sub(
+        r"(?<=[)\]\s])\s?[U∪]\s?(?=[(\[])",
+        r" \\cup ",
+        re.sub(r"(?<![A-Za-z\\])inf(?:inity)?(?![A-Za-z])", r"\\infty ", text),
+    )
+    text = re.sub(r"(?<=\d)\s?x\s?(?=10\s?(?:\^|\*\*))", r" \\times ", text)
+    text = re.sub(r"(?<![A-Za-z])(?:the\s)?empty\sset(?![A-Za-z])", r"\\emptyset", text, flags=re.IGNORECASE)
+    text = re.sub(r"\\log_\{?e\}?(?![A-Za-z])", r"\\ln ", _UNBRACKETED_CALL.sub(r"\\\1 ", text))
     text = re.sub(r"^\s*[A-Za-z]\s?\\in(?:\s|(?=[\[(\\]))\s?", "", text)
     text = _from_plain(_REPEATING.sub(_as_fraction, text))
     # a leading point may be that of a decimal: .5 is not 5
     text = " ".join(text.split()).lstrip(" ,;:").rstrip(" .,;:")
-    return _in_digits(text)
+    if (underlined := re.fullmatch(r"__?([^_]{1,200})__?", text)) is not None:
+        text = underlined.group(1)
+    return _in_digits(_SHORT_FRAC.sub(_braced, _NESTED.sub(_matrix, text)))
+
+
+def _thousands(text: str) -> str:
+    """`12,\\! 345` as 12,345: the space that is taken back says that the comma divides thousands."""
+    return re.sub(r"(?<=\d),\\!\s?(?=\d{3})|(?<=\d)\{,\s?\}\s?(?=\d{3})", ",", text)
+
+
+def _braced(short: re.Match[str]) -> str:
+    top, bottom = (part.strip("{}") if part.startswith("{") else part for part in short.groups())
+    return f"\\frac{{{top}}}{{{bottom}}}"
+
+
+def _matrix(nested: re.Match[str]) -> str:
+    rows = re.findall(r"\[([^\[\]]{1,200})\]", nested.group(1))
+    inside = r" \\ ".join(row.replace(",", " & ") for row in rows)
+    return rf"\begin{{pmatrix}}{inside}\end{{pmatrix}}"
 
 
 def _as_fraction(repeating: re.Match[str]) -> str:
@@ -126,6 +181,16 @@ def _in_digits(text: str) -> str:
     words = NUMBER_WORDS.fullmatch(text)
     if words:
         return f"{'-' if words['minus'] else ''}{value_of(words['words'])}"
+    part = fraction_in_words(text)
+    if part is not None:
+        return f"{'-' if part < 0 else ''}\\frac{{{abs(part.numerator)}}}{{{part.denominator}}}"
+    counted = NUMBER_WORDS.match(text)
+    if counted and without_unit(f"1{text[counted.end() :]}") in ("1", "1%"):
+        return (
+            f"{'-' if counted['minus'] else ''}{value_of(counted['words'])}{'%' if text.endswith('%') else ''}".rstrip(
+                "%"
+            )
+        )
     number = re.match(r"-?\d{1,30}(?:\.\d{1,30})?(?=[\s~])", text)
     word = CHANGED.match(text, number.end()) if number else None
     if number and word and text[word.end() :].strip(" .") in ("", "dollars", "people", "units"):

@@ -9,7 +9,7 @@ from mlpo_core.grading.forms import unevaluated
 from mlpo_core.grading.formulas import Expression, stated_expression
 from mlpo_core.grading.intervals import as_intervals
 from mlpo_core.grading.latex import LIMIT, normalise, rational
-from mlpo_core.grading.units import without_unit
+from mlpo_core.grading.units import unit_of, without_unit
 
 __all__ = ["Prepared", "normalise", "prepare", "rational"]
 
@@ -22,6 +22,11 @@ _ASSIGNED = re.compile(
 )
 """The left side of an equation that says what something is: a name, a call, or a sum of numbers."""
 _ANNOUNCED = re.compile(r"(?:the\s)?(?:final\s)?(?:answer|result|total)(?:\sis\b|:)\s?:?\s?", re.IGNORECASE)
+_TIME = re.compile(r"\d{1,2}:\d\d(?:\s?[ap]\.?m\.?)?", re.IGNORECASE)
+_RATIO, _INTEGER = re.compile(r"\d{1,9}:\d{1,9}"), re.compile(r"-?\d{1,60}")
+_GOES_ON = re.compile(r",\s?(?:\.{2}|…|\\[lc]?dots)")
+_DECIMAL_COMMA = re.compile(r"-?\d{1,12},\d{1,12}")
+_NOTED = re.compile(r",?\s(?:because|since|as\s\$|so\sthat|due\sto|not|rather\sthan|instead\sof)\b")
 _PARTED = re.compile(r",|;|\b(?:or|and)\b")
 
 
@@ -56,11 +61,15 @@ def prepare(gold: str, response: str, question: str = "") -> Prepared:
     wanted = normalise(gold)
     extracted = normalise(found.text) or found.text
     readings = tuple(dict.fromkeys(r for r in _readings(found, gold, response[-LIMIT * 4 :] + question) if r))
-    if not readings or len(extracted) > LIMIT or not wanted or _other_base(extracted, wanted, question):
+    unlike = _other_base(extracted, wanted, question) or _unlike(found.text, gold)
+    if not readings or len(extracted) > LIMIT or not wanted or unlike:
         return Prepared(extracted[:LIMIT], False)
     if any(_same(reading, wanted) for reading in (*readings, normalise(found.whole[:LIMIT]))):
         return Prepared(extracted, True)
-    readings = tuple(r for r in readings if not unevaluated(r, wanted, question))
+    endless = "infty" in _compared(wanted)
+    readings = tuple(
+        r for r in readings if not unevaluated(r, wanted, question) and (endless or "infty" not in _compared(r))
+    )
     verdicts = [_numerically(reading, wanted) for reading in readings]
     if True in verdicts or None not in verdicts:
         return Prepared(extracted, True in verdicts)
@@ -84,6 +93,24 @@ def _other_base(said: str, wanted: str, question: str) -> bool:
     if ours and gold and gold.group(1)[0].isdigit():
         return ours.group(2) != gold.group(2)
     return bool(ours and ours.group(1).isdigit() and not gold and question and not re.search(r"\bbase\b|_", question))
+
+
+def _unlike(said: str, gold: str) -> bool:
+    """Whether an answer is another kind of thing than the gold one, however equal a computer finds the two."""
+    ours, theirs = unit_of(said), unit_of(gold)
+    if ours and theirs and ours != theirs:
+        return True
+    text, wanted = normalise(said), normalise(gold)
+    if (_TIME.fullmatch(text) and _TIME.fullmatch(wanted)) or (_RATIO.fullmatch(text) and _INTEGER.fullmatch(wanted)):
+        return re.sub(r"[^\d:]", "", text) != re.sub(r"[^\d:]", "", wanted)
+    if _GOES_ON.search(said) and not _GOES_ON.search(gold):
+        return True
+    if text.startswith("\\{") and wanted.startswith(("(", "[")) and "\\cup" not in wanted and "|" not in text:
+        return ":" not in text and "\\mid" not in text
+    if ("\\infty]" in text.replace(" ", "")) != ("\\infty]" in wanted.replace(" ", "")):
+        return True
+    listed = "," in wanted and not re.search(r"[\[\](){}<>]|\\[a-z]", wanted)
+    return listed and re.search(r"[<>]|\\[lg]e(?![a-z])", text) is not None
 
 
 def _numerically(reading: str, wanted: str) -> bool | None:
@@ -128,6 +155,16 @@ def _readings(found: Expression, gold: str, context: str) -> list[str]:
         readings += [r[2:-2].strip() for r in readings if r.startswith("\\{") and r.endswith("\\}") and "," in r]
     readings += [without for r in readings if (without := without_unit(r)) != r]
     ratio = re.fullmatch(r"(\d{1,9}) to ?(\d{1,9})", whole)
+    if _DECIMAL_COMMA.fullmatch(whole) and (value := rational(normalise(gold))) is not None and value.denominator > 1:
+        readings.append(whole.replace(",", "."))
+    if whole.count("=") == 1 and rational(whole.split("=")[0].strip()) is not None and not re.search(r"[a-z]", whole):
+        readings = [whole.split("=")[0].strip()]  # 12 = 5 + 7
+    if "(" in gold[:2] and (point := re.fullmatch(r"[A-Z](\(.*\))", whole)):
+        readings.append(point.group(1))
+    if ";" in whole and "," in gold and ";" not in gold:
+        readings.append(whole.replace(";", ","))
+    if (mixed := re.fullmatch(r"(\d{1,9}) and (\d{1,9})/(\d{1,9})", whole)) is not None:
+        readings = [f"{mixed.group(1)}\\frac{{{mixed.group(2)}}}{{{mixed.group(3)}}}"]
     return [
         *readings,
         *_percentages(found.text, gold, readings),
@@ -142,6 +179,7 @@ def _worked_on(left: str, context: str) -> bool:
 
 def _percentages(answer: str, gold: str, readings: list[str]) -> list[str]:
     """A percentage read as its value where the gold answer is none, or a value as the percentage that it is."""
+    answer, gold = (re.sub(r"(?<=\w)\s?(?:per\s?cent|pct)\b", "%", text) for text in (answer, gold))
     if ("%" in answer) == ("%" in gold):
         return []
     values = [value for reading in readings if (value := rational(reading)) is not None]
@@ -156,7 +194,7 @@ def _same(reading: str, wanted: str) -> bool:
     def bare(text: str) -> str:
         text = re.sub(r"\\frac\s?(\d)\s?(\d)", r"\\frac{\1}{\2}", text)
         text = re.sub(r"\\sqrt\s?(\d)", r"\\sqrt{\1}", text)
-        text = re.sub(r"^\((\w+)\)(?=_)", r"\1", text)
+        text = re.sub(r"^\((\w+)\)(?=_)|^(?:on|the|an?)\s(?=[A-Za-z]{3})", r"\1", text)
         return (
             re.sub(r"[\s{}]", "", text).strip("().").casefold()
             if re.fullmatch(r"\s*\(?[A-Za-z ]+\)?\s*", text)

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from mlpo_core.errors import BadInput
 from mlpo_core.grading.infer import infer_kind
-from mlpo_core.grading.option import LETTERS, letter_of
+from mlpo_core.grading.option import letter_of
+from mlpo_core.grading.option_text import LETTERS
 from mlpo_core.types import Task
 
 _CHOICES = {"mmlu": 4, "mmlu_pro": 10}

@@ -19,11 +19,11 @@ NUMBER_WORDS = re.compile(
     re.IGNORECASE,
 )
 CHANGED = re.compile(
-    rf"[\s~\\,}}]{{0,4}}(?P<word>{'|'.join(SCALES)}|halves|half|thirds|quarters|fourths|fifths|squared|cubed|factorial|!(?!=))s?(?![a-z])",
+    rf"[\s~\\,}}]{{0,4}}(?P<word>{'|'.join(SCALES)}|halves|half|thirds|quarters|fourths|fifths|squared|cubed|factorial|and\s(?:a|one)\s(?:half|quarter|third)|!(?!=))s?(?![a-z])",
     re.IGNORECASE,
 )
 """A word after a number that makes it another: "5 million", "5 halves", "5 squared"."""
-_PARTS = {"half": 2, "halves": 2, "thirds": 3, "quarters": 4, "fourths": 4, "fifths": 5}
+_PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourths": 4, "fifths": 5}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _RAISED = re.compile(r"[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,20}")
 _VULGAR = re.compile("[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒]")
@@ -45,12 +45,37 @@ def value_of(words: str) -> Fraction:
 def changed(value: Fraction, word: str) -> Fraction | None:
     """What a number and the word after it come to; None where that is left to be worked out ("5 factorial")."""
     word = word.lower()
+    if word.startswith("and"):
+        return value + Fraction(1 if value >= 0 else -1, _PARTS[word.split()[-1]])
     if word in SCALES:
         return value * SCALES[word]
     if word in _PARTS:
         return value / _PARTS[word]
     powers = {"squared": 2, "cubed": 3}
     return value ** powers[word] if word in powers and abs(value) < 10**6 else None
+
+
+_FRACTION = re.compile(
+    r"(?P<minus>(?:minus|negative)\s)?(?:(?P<whole>\w+(?:-\w+)?)\sand\s)?(?:(?P<top>a|an|one|two|three|four|five|six|seven|eight|nine)[\s-])?"
+    r"(?P<part>hal(?:f|ves)|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?)",
+    re.IGNORECASE,
+)
+_PART_NAMES = ("hal", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def fraction_in_words(text: str) -> Fraction | None:
+    """The value of a text that is a fraction in words: "three quarters", "minus one half", "three and a half"."""
+    match = _FRACTION.fullmatch(text)
+    if not match:
+        return None
+    part = match["part"].lower().replace("quarter", "fourth")
+    bottom = next(i for i, name in enumerate(_PART_NAMES, 2) if part.startswith(name))
+    top = _UNITS.get((match["top"] or "one").lower(), 1)
+    whole = match["whole"] or "zero"
+    if not whole.isdigit() and not NUMBER_WORDS.fullmatch(whole):
+        return None
+    value = (Fraction(whole) if whole.isdigit() else value_of(whole)) + Fraction(top, bottom)
+    return -value if match["minus"] else value
 
 
 def without_unicode_numbers(text: str) -> str:

@@ -10,6 +10,11 @@ from mlpo_core.grading.option import letter_of
 from mlpo_core.types import Task
 
 FRUIT = ("red apple", "blue pear", "tiny plum", "ripe fig")
+LAMPS = tuple(
+    f"lamp {word}" for word in ["red", "blue", "tiny", "ripe", "cold", "warm", "tall", "wide", "long", "soft"]
+)
+CHOICES = {"mmlu": FRUIT, "mmlu_pro": LAMPS}
+KINDS = Path(__file__).with_name("kinds.jsonl")
 RIGHT = {
     ("mmlu", "B"): [
         *(
@@ -124,6 +129,25 @@ def test_every_kind(expected: bool):
     with Grader(1) as grader:
         verdicts = grader.grade_many(pairs)
     assert [(p[0].answer, p[1], v) for p, v in zip(pairs, verdicts, strict=True) if v.correct != expected] == []
+
+
+def test_every_kind_of_dress_and_of_fault():
+    """Thousands of short answers, one line a gold: those that state it and those that do not."""
+    pairs: list[tuple[Task, str, bool]] = []
+    for line in KINDS.read_text().splitlines():
+        row = json.loads(line)
+        asked = task(row["benchmark"], row["answer"], CHOICES.get(row["benchmark"], ()))
+        pairs += [(asked, response, True) for response in row["right"]]
+        pairs += [(asked, response, False) for response in row["wrong"]]
+    with Grader(2) as grader:
+        verdicts = grader.grade_many([(asked, response) for asked, response, _ in pairs])
+    wrong = [
+        (asked.answer, response, verdict.extracted, "credited" if verdict.correct else "missed")
+        for (asked, response, expected), verdict in zip(pairs, verdicts, strict=True)
+        if verdict.correct != expected or verdict.ungraded
+    ]
+    assert len(pairs) > 2_000
+    assert wrong == []
 
 
 def test_the_question_pasted_earns_nothing():
