@@ -1,6 +1,7 @@
 """Train a leader LLM to use a team of frozen LLMs (MLPO): run experiments, read what came of them."""
 
 import argparse
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from importlib import import_module
 from types import TracebackType
 
 from mlpo_core.chain.lifeline import hold
-from mlpo_core.errors import BadInput, Transient
+from mlpo_core.errors import BadInput, NotMade, Transient
 from mlpo_core.messages import presentable
 from mlpo_core.progress import report_failure, session
 
@@ -45,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             options.command(options)
         except BadInput as error:
-            print(presentable(f"error: {error}"), file=sys.stderr)
-            report_failure(str(error))
+            text = _with_command(error, options) if isinstance(error, NotMade) else str(error)
+            print(presentable(f"error: {text}"), file=sys.stderr)
+            report_failure(text)
             return REFUSED
         except Transient as error:
             print(presentable(f"temporary failure: {error}"), file=sys.stderr)
@@ -59,6 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report_failure(f"the phase broke: {type(error).__name__}: {error}. The traceback is in its stderr")
             raise
     return DONE
+
+
+def _with_command(error: NotMade, options: argparse.Namespace) -> str:
+    """The message, with the command for the experiment as this command was given it: its file, settings and root."""
+    given = vars(options)
+    name = given.get("experiment") or next(iter(given.get("names") or []), None)
+    if name is None:
+        return str(error)
+    words = ["mlpo", "run", name, error.asset]
+    for setting in given.get("set") or []:
+        words += ["--set", setting]
+    words += ["--root", given["root"]] if given.get("root") else []
+    return f"{error.reason} Run: {shlex.join(words)}"
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -1,6 +1,6 @@
 """Which stages apply to an experiment, and what of its settings they read."""
 
-from mlpo_core.experiment import Benchmark, Experiment
+from mlpo_core.experiment import Benchmark, EngineConfig, Experiment, without_engines
 from mlpo_core.methods import selected
 
 
@@ -39,3 +39,45 @@ def generating(experiment: Experiment) -> Experiment:
 def later_rounds(experiment: Experiment) -> tuple[str, ...]:
     """What generates the agents' revisions during training."""
     return ("team", "engine", "proposals", "inference") if experiment.mlpo.rounds > 1 else ()
+
+
+def the_agents(_: Experiment) -> tuple[str, ...]:
+    """Who generates in a stage: the team."""
+    return ("agents",)
+
+
+def the_leader(_: Experiment) -> tuple[str, ...]:
+    """The same: the leader."""
+    return ("leader",)
+
+
+def everybody(_: Experiment) -> tuple[str, ...]:
+    """The same: team and leader."""
+    return ("agents", "leader")
+
+
+def agents_of_later_rounds(experiment: Experiment) -> tuple[str, ...]:
+    """The same: the team, if training goes beyond the first round."""
+    return ("agents",) if experiment.mlpo.rounds > 1 else ()
+
+
+def no_engine(experiment: Experiment) -> Experiment:
+    """Of engines only whose agents' models are an endpoint's, and where recorded files are: nothing is generated."""
+    agents = tuple(
+        agent.model_copy(update={"engine": EngineConfig(kind="openai" if remote else "transformers")})
+        for agent, remote in ((a, experiment.engine_of(a).kind == "openai") for a in experiment.team.agents)
+    )
+    bare = without_engines(experiment)
+    return bare.model_copy(
+        update={
+            "team": bare.team.model_copy(update={"agents": agents}),
+            "engine": EngineConfig(recorded=experiment.engine.recorded),
+        }
+    )
+
+
+def leaders_engine(experiment: Experiment) -> Experiment:
+    """Of engines only the leader's."""
+    bare = without_engines(experiment)
+    leader = experiment.leader
+    return bare.model_copy(update={"engine": experiment.engine_of(leader)} if leader else {})

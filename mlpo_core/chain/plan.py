@@ -1,36 +1,18 @@
 """What an experiment will cost, before anything is loaded: tokens, GPU-hours, storage, wall time, longest prompt.
 
-Arithmetic only, so a million tasks cost as little as ten. Question and answer lengths are means over the published
-questions and over recorded answers of seven 7-8B models; how long a device takes for its tokens is `throughput`'s.
+Arithmetic only, so a million tasks cost as little as ten. How many questions there are and how long they and
+their answers are is told by `lengths`, how long a device takes for its tokens by `throughput`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from mlpo_core.chain.lengths import Lengths, lengths_of
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.throughput import Assumptions, parameters
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, TaskSource
 
-
-class Lengths(NamedTuple):
-    """Published size of a benchmark, and the lengths of its questions and of answers to them."""
-
-    train: int
-    test: int
-    question_chars: float
-    longest_question_chars: int
-    chars_per_token: float
-    answer_tokens: float
-
-
-LENGTHS: Mapping[str, Lengths] = {
-    "bbh": Lengths(0, 6511, 369, 2482, 3.5, 330),
-    "math": Lengths(7500, 5000, 191, 2828, 2.6, 600),
-    "mmlu": Lengths(285, 14042, 458, 4860, 3.8, 480),
-    "mmlu_pro": Lengths(70, 12032, 629, 2515, 3.8, 480),
-    "procedural": Lengths(0, 0, 40, 60, 1.0, 40),
-}
 INSTRUCTION_TOKENS = 60
 
 
@@ -67,11 +49,12 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
     Raises:
         BadInput: A model's size cannot be read from its name, or the longest prompt does not fit the leader's context.
     """
-    train, test = _tasks(experiment)
+    lengths = lengths_of(experiment)
+    train, test = _tasks(experiment, lengths)
     k, proposals = experiment.k, experiment.proposals
     assumed = assumptions or Assumptions()
     agents = [a.model for a in experiment.team.agents]
-    estimate = _Estimate(experiment, assumed)
+    estimate = _Estimate(experiment, assumed, lengths)
 
     costs = [
         estimate.generation("agent_proposals", train, k * proposals.samples_per_agent, agents, shown=0),
@@ -137,19 +120,20 @@ def table(result: Plan) -> str:
 
 
 class _Estimate:
-    def __init__(self, experiment: Experiment, assumptions: Assumptions) -> None:
+    def __init__(self, experiment: Experiment, assumptions: Assumptions, lengths: Mapping[str, Lengths]) -> None:
         self._experiment = experiment
+        self._lengths = lengths
         self._assume = assumptions
 
     def _answer(self, benchmark: str) -> float:
-        return min(LENGTHS[benchmark].answer_tokens, self._experiment.proposals.max_new_tokens)
+        return min(self._lengths[benchmark].answer_tokens, self._experiment.proposals.max_new_tokens)
 
     def _prompt(self, benchmark: str, shown: int) -> float:
-        lengths = LENGTHS[benchmark]
+        lengths = self._lengths[benchmark]
         return INSTRUCTION_TOKENS + lengths.question_chars / lengths.chars_per_token + shown * self._answer(benchmark)
 
     def _text_bytes(self, benchmark: str, tokens: float) -> float:
-        return tokens * LENGTHS[benchmark].chars_per_token * self._assume.bytes_per_character_stored
+        return tokens * self._lengths[benchmark].chars_per_token * self._assume.bytes_per_character_stored
 
     def generation(
         self, stage: str, tasks: Mapping[str, float], per_task: int, models: Sequence[str], shown: int
@@ -182,7 +166,7 @@ class _Estimate:
         leader = self._experiment.leader
         worst = 0.0
         for source in self._experiment.tasks:
-            lengths = LENGTHS[source.benchmark]
+            lengths = self._lengths[source.benchmark]
             shown = float(self._experiment.proposals.max_new_tokens)
             if leader and leader.information != "full":
                 shown = (leader.tail_chars if leader.information == "tail" else 40) / lengths.chars_per_token
@@ -191,11 +175,11 @@ class _Estimate:
         return int(worst)
 
 
-def _tasks(experiment: Experiment) -> tuple[dict[str, float], dict[str, float]]:
+def _tasks(experiment: Experiment, known: Mapping[str, Lengths]) -> tuple[dict[str, float], dict[str, float]]:
     train: dict[str, float] = {}
     test: dict[str, float] = {}
     for source in experiment.tasks:
-        lengths = LENGTHS[source.benchmark]
+        lengths = known[source.benchmark]
         divided = source.divide_test or not lengths.train
         train[source.benchmark] = _size(source, lengths.test * 0.6 if divided else lengths.train, source.train)
         train[source.benchmark] += source.dev or 0

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from mlpo_core.chain.experiments import owner, skipped
 from mlpo_core.chain.stages import STAGES, key, origin
 from mlpo_core.checks.finding import Subject
-from mlpo_core.errors import BadInput
+from mlpo_core.errors import BadInput, NotMade
 from mlpo_core.experiment import Experiment
 from mlpo_core.store import Dataset, Origin, Store, VersionRef
 
@@ -74,9 +74,10 @@ def resolve(asset: str, experiment: Experiment, store: Store) -> Spec:
         inputs[name] = found.get(name)
         if inputs[name] is None and not skipped(name, experiment):
             missing = next(a for a in STAGES if a not in found and not skipped(a, experiment))
-            raise BadInput(
-                f"{asset} needs {name}, which has not been made for experiment {experiment.name} as it is now. "
-                f"Run: python -m mlpo_core run {missing} --experiment {experiment.name}"
+            raise NotMade(
+                f"{asset} needs {name}, which has not been made for experiment {experiment.name} as it is now.",
+                missing,
+                experiment.name,
             )
     return Spec(asset=asset, partition=experiment.name, experiment=experiment, inputs=inputs, root=store.root)
 

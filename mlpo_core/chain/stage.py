@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mlpo_core.chain.code import fingerprint
 from mlpo_core.engines.opening import ENGINES
-from mlpo_core.experiment import Experiment, restrict
+from mlpo_core.experiment import Agent, Experiment, Leader, restrict, without_engines
 
 
 def _always(_: Experiment) -> str | None:
@@ -20,7 +20,7 @@ def _as_it_is(experiment: Experiment) -> Experiment:
     return experiment
 
 
-def _no_section(_: Experiment) -> tuple[str, ...]:
+def _none(_: Experiment) -> tuple[str, ...]:
     return ()
 
 
@@ -41,6 +41,7 @@ class Stage:
         distributed: Whether several processes can make it together (torchrun, Ray Train).
         external: Fingerprints of mutable inputs outside the store (files, hub revisions).
         also: Further sections that it reads under some settings only, so that others do not enter its key for nothing.
+        asks: Who generates in it: `agents`, `leader`.
         narrowed: Takes out of the experiment what the stage does not read of its sections.
     """
 
@@ -55,15 +56,23 @@ class Stage:
     skipped: Callable[[Experiment], str | None] = _always
     distributed: bool = False
     external: Callable[[Experiment], Mapping[str, str]] = _nothing
-    also: Callable[[Experiment], tuple[str, ...]] = _no_section
+    also: Callable[[Experiment], tuple[str, ...]] = _none
+    asks: Callable[[Experiment], tuple[str, ...]] = _none
     narrowed: Callable[[Experiment], Experiment] = _as_it_is
 
     def code(self, experiment: Experiment | None = None) -> str:
         """Version and fingerprint of what it runs; for an experiment, of the engine too that it generates with."""
         modules = [self.function.partition(":")[0]]
-        if experiment and "engine" in self.reads(experiment) and experiment.engine.kind in ENGINES:
-            modules.append(ENGINES[experiment.engine.kind].partition(":")[0])
+        kinds = self.engines(experiment) if experiment else ()
+        modules += [ENGINES[kind].partition(":")[0] for kind in kinds if kind in ENGINES]
         return f"{self.code_version}-{fingerprint(*modules)}"
+
+    def engines(self, experiment: Experiment) -> list[str]:
+        """The kinds of the engines that it generates with, sorted."""
+        asked: list[Agent | Leader] = list(experiment.team.agents) if "agents" in self.asks(experiment) else []
+        if experiment.leader and "leader" in self.asks(experiment):
+            asked.append(experiment.leader)
+        return sorted({experiment.engine_of(member).kind for member in asked})
 
     def reads(self, experiment: Experiment) -> tuple[str, ...]:
         """The config sections that it reads for an experiment."""
@@ -71,4 +80,6 @@ class Stage:
 
     def view(self, experiment: Experiment) -> Experiment:
         """All that it gets to see of an experiment, and all that its key covers."""
-        return restrict(self.narrowed(experiment), self.reads(experiment))
+        sections = self.reads(experiment)
+        narrowed = self.narrowed(experiment)
+        return restrict(narrowed if "engine" in sections else without_engines(narrowed), sections)

@@ -9,9 +9,22 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mlpo_core.chain.applies import generating, later_rounds, needs_deferral, needs_grpo, needs_leader, needs_sft
+from mlpo_core.chain.applies import (
+    agents_of_later_rounds,
+    everybody,
+    generating,
+    later_rounds,
+    leaders_engine,
+    needs_deferral,
+    needs_grpo,
+    needs_leader,
+    needs_sft,
+    no_engine,
+    the_agents,
+    the_leader,
+)
 from mlpo_core.chain.stage import Stage
-from mlpo_core.experiment import Experiment
+from mlpo_core.experiment import KEYS, Experiment
 from mlpo_core.models.references import fingerprint as model_fingerprint
 from mlpo_core.store import Origin, VersionRef
 from mlpo_core.tasks.sources import fingerprint as source_fingerprint
@@ -33,6 +46,7 @@ STAGES: Mapping[str, Stage] = {
             "1",
             "mlpo_core.tasks.build:build",
             external=source_fingerprint,
+            narrowed=no_engine,
         ),
         Stage(
             "base_models",
@@ -43,6 +57,7 @@ STAGES: Mapping[str, Stage] = {
             "1",
             "mlpo_core.models.base:run",
             external=model_fingerprint,
+            narrowed=no_engine,
         ),
         Stage(
             "agent_proposals",
@@ -52,6 +67,7 @@ STAGES: Mapping[str, Stage] = {
             (*_GENERATION, "proposals"),
             "1",
             "mlpo_core.proposals.sampling:run_training",
+            asks=the_agents,
             external=recorded_fingerprint,
         ),
         Stage(
@@ -71,6 +87,8 @@ STAGES: Mapping[str, Stage] = {
             (*_GENERATION, "tasks", "leader", "base_models", "sft"),
             "1",
             "mlpo_core.sft.dataset:run",
+            asks=the_leader,
+            narrowed=leaders_engine,
             skipped=needs_sft,
         ),
         Stage(
@@ -107,6 +125,7 @@ STAGES: Mapping[str, Stage] = {
             distributed=True,
             skipped=needs_leader,
             also=later_rounds,
+            asks=agents_of_later_rounds,
         ),
         Stage(
             "grpo_leader",
@@ -140,6 +159,7 @@ STAGES: Mapping[str, Stage] = {
             (*_GENERATION, "proposals"),
             "1",
             "mlpo_core.proposals.sampling:run_benchmark",
+            asks=the_agents,
             external=recorded_fingerprint,
         ),
         Stage(
@@ -158,6 +178,7 @@ STAGES: Mapping[str, Stage] = {
             (*_GENERATION, "leader", "proposals", "inference", "benchmark"),
             "1",
             "mlpo_core.rounds.inference:run",
+            asks=everybody,
             skipped=needs_leader,
             narrowed=generating,
         ),
@@ -198,10 +219,10 @@ STAGES: Mapping[str, Stage] = {
 def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef | None]) -> Origin:
     """Everything that a version's key covers."""
     sections = stage.reads(experiment)
-    config = stage.view(experiment).model_dump(mode="json", include=set(sections))
+    config = stage.view(experiment).model_dump(mode="json", include=set(sections), context=KEYS)
     packages = stage.libraries
-    if "engine" in sections:
-        packages += _ENGINE_PACKAGES.get(experiment.engine.kind, ())
+    for kind in stage.engines(experiment):
+        packages += _ENGINE_PACKAGES.get(kind, ())
     versions = {"code": stage.code(experiment), **{p: v for p in packages if (v := _installed(p))}}
     return Origin(
         inputs={a: r.digest if (r := inputs[a]) else None for a in stage.inputs},

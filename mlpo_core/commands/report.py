@@ -1,6 +1,7 @@
 """An experiment's report, or several experiments side by side."""
 
 import argparse
+import re
 from collections.abc import Sequence
 
 from mlpo_core.benchmark.report.compare import Side, side_by_side
@@ -65,10 +66,15 @@ def show_comparison(experiments: Sequence[Experiment], store: Store) -> str:
     if len(experiments) < 2:
         raise BadInput(f"report --compare {name.removesuffix('_sweep')}: it has no sweep: name two experiments or more")
     page = side_by_side(*(_side(experiment, store) for experiment in experiments))
-    folder = store.folder.join("comparisons")
-    folder.replace(f"{name}.html", page.html)
-    folder.replace(f"{name}.md", page.markdown.encode())
-    return f"{folder.url}/{name}.html\n{folder.url}/{name}.md"
+    folder, file = store.folder.join("comparisons"), _file_of(name)
+    folder.replace(f"{file}.html", page.html)
+    folder.replace(f"{file}.md", page.markdown.encode())
+    return f"{folder.url}/{file}.html\n{folder.url}/{file}.md"
+
+
+def _file_of(name: str) -> str:
+    """The name of a comparison's files: that of what it compares where a file can be called so, else a digest of it."""
+    return name if re.fullmatch(r"[\w.,=+\[\]-]{1,200}", name, re.ASCII) else f"of_{stable_id(name, length=12)}"
 
 
 def _side(experiment: Experiment, store: Store) -> Side:

@@ -28,7 +28,7 @@ _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 
 
 class OpenAIEngine:
-    """One model behind `engine.base_url` (up to and with `/v1`). The key is read from OPENAI_API_KEY and never shown.
+    """One model behind `engine.base_url` (up to and with `/v1`). The key is read from its `key_variable`, never shown.
 
     Revision and code are the endpoint's own matter.
 
@@ -60,7 +60,8 @@ class OpenAIEngine:
         self._served = False
         self._odd = 0
         self._lock = threading.Lock()
-        key = _key()
+        self._key_variable = config.key_variable
+        key = _key(config.key_variable)
         limits = httpx.Limits(max_connections=config.concurrency)
         headers = {"Accept-Encoding": "gzip"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._client = httpx.Client(headers=headers, timeout=_TIMEOUT, limits=limits)
@@ -136,9 +137,9 @@ class OpenAIEngine:
                 problem = f"HTTP {reply.status}: {reply.shown}"
                 if reply.status in (400, 422):
                     withheld = FILTERED if "content_filter" in reply.text else ""
-                    raise NoAnswer(f"{withheld}{problem}. {_advice(reply.status, self._model)}")
+                    raise NoAnswer(f"{withheld}{problem}. {_advice(reply.status, self._model, self._key_variable)}")
                 if reply.status not in (408, 409, 429) and reply.status < 500:
-                    raise BadInput(f"{self._url}: {problem}. {_advice(reply.status, self._model)}")
+                    raise BadInput(f"{self._url}: {problem}. {_advice(reply.status, self._model, self._key_variable)}")
                 asked = _retry_after(response)
             except httpx.TransportError as error:
                 problem = presentable(f"{type(error).__name__}: {error}")
@@ -149,17 +150,15 @@ class OpenAIEngine:
         raise Transient(f"{self._url}: gave up after {_ATTEMPTS} attempts; the last said {problem}")
 
 
-def _key() -> str:
+def _key(variable: str) -> str:
     """The key without what an editor or a mounted secret puts around it.
 
     Raises:
         BadInput: It holds what no header can carry. The key is not shown.
     """
-    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise BadInput(
-            "OPENAI_API_KEY: holds spaces, line breaks or characters other than ASCII: set it to the key alone"
-        )
+        raise BadInput(f"{variable}: holds spaces, line breaks or characters other than ASCII: set it to the key alone")
     return key
 
 
@@ -170,10 +169,10 @@ def _retry_after(response: httpx.Response) -> float:
         return 0.0
 
 
-def _advice(status: int, model: str) -> str:
+def _advice(status: int, model: str, variable: str) -> str:
     match status:
         case 401 | 403:
-            return "Set OPENAI_API_KEY to a key that may use this endpoint."
+            return f"Set {variable} to a key that may use this endpoint."
         case 404:
             return f"Check engine.base_url, and that the endpoint serves the model {model!r}."
         case _:

@@ -2,8 +2,8 @@
 
 from mlpo_core.experiment.benchmark import Benchmark, Inference
 from mlpo_core.experiment.claims import Claim, Claims
-from mlpo_core.experiment.config import Experiment, restrict
-from mlpo_core.experiment.engine import EngineConfig
+from mlpo_core.experiment.config import Experiment, restrict, without_engines
+from mlpo_core.experiment.engine import KEYS, EngineConfig
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.reading import load, parse
@@ -12,6 +12,7 @@ from mlpo_core.experiment.team import RECORDED, Agent, Leader, Team
 from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
 
 __all__ = [
+    "KEYS",
     "MLPO",
     "RECORDED",
     "RL",
@@ -33,4 +34,5 @@ __all__ = [
     "load",
     "parse",
     "restrict",
+    "without_engines",
 ]

@@ -16,7 +16,7 @@ from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.section import Name, Section, Seed
 from mlpo_core.experiment.tasks import TaskSource
-from mlpo_core.experiment.team import RECORDED, Leader, Team
+from mlpo_core.experiment.team import RECORDED, Agent, Leader, Team
 from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
 
 LONGEST_NAME = 240
@@ -27,7 +27,7 @@ MOST_POINTS = 10_000
 class Experiment(Section):
     """One experiment: one YAML file, one Dagster partition."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*$", max_length=LONGEST_NAME)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.,=\[\]+-]*(--[^\s\p{C}]+)?$", max_length=LONGEST_NAME)]
     """The file's stem; `stem--section.key=value` for a sweep point (see `mlpo_core.experiment.files`)."""
     description: str = ""
     seed: Seed = 1
@@ -81,10 +81,34 @@ class Experiment(Section):
             self.claims.check(self.sweep)
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _engines_of_members(cls, data: Any) -> Any:
+        """Fill in what a member's own engine leaves to the experiment's."""
+        if not isinstance(data, dict) or not isinstance(shared := data.get("engine", {}), dict):
+            return data
+        team, leader = data.get("team"), data.get("leader")
+        if isinstance(team, dict) and isinstance(agents := team.get("agents"), list | tuple):
+            data = {**data, "team": {**team, "agents": [_with_engine(agent, shared) for agent in agents]}}
+        return {**data, "leader": _with_engine(leader, shared)} if leader is not None else data
+
+    def engine_of(self, member: Agent | Leader) -> EngineConfig:
+        """What generates a member's text."""
+        return member.engine or self.engine
+
+    @model_validator(mode="after")
+    def _leader_is_here(self) -> Self:
+        if self.leader and self.engine_of(self.leader).kind == "openai":
+            raise ValueError(
+                "leader.engine.kind: the leader is trained here, so no endpoint has it: "
+                "leader: {engine: {kind: transformers}} (or vllm)"
+            )
+        return self
+
     @model_validator(mode="after")
     def _resolve_recorded(self) -> Self:
-        generating = [a.name for a in self.team.agents if not a.model.startswith(RECORDED)]
-        if self.engine.kind == "recorded" and generating:
+        agents = [a for a in self.team.agents if not a.model.startswith(RECORDED)]
+        if generating := [a.name for a in agents if self.engine_of(a).kind == "recorded"]:
             raise ValueError(f"engine.kind: recorded generates nothing: give {generating} a model {RECORDED}<agent>")
         names = tuple(a.model.removeprefix(RECORDED) for a in self.team.agents if a.model.startswith(RECORDED))
         if names and self.mlpo.rounds > 1:
@@ -102,6 +126,20 @@ class Experiment(Section):
     def k(self) -> int:
         """K, the number of agents."""
         return len(self.team.agents)
+
+
+def _with_engine(member: Any, shared: dict[str, Any]) -> Any:
+    own: Any = member.get("engine") if isinstance(member, dict) else None
+    return {**member, "engine": {**shared, **own}} if isinstance(own, dict) else member
+
+
+def without_engines(experiment: Experiment) -> Experiment:
+    """A copy for a stage that generates nothing: no member has an engine of its own."""
+    agents = tuple(agent.model_copy(update={"engine": None}) for agent in experiment.team.agents)
+    leader = experiment.leader and experiment.leader.model_copy(update={"engine": None})
+    return experiment.model_copy(
+        update={"team": experiment.team.model_copy(update={"agents": agents}), "leader": leader}
+    )
 
 
 def restrict(experiment: Experiment, sections: tuple[str, ...]) -> Experiment:

@@ -1,15 +1,19 @@
 """The settings of the engine that generates text: a section of an experiment."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, field_validator, model_serializer
 from pydantic_core import PydanticCustomError
 
 from mlpo_core.experiment.section import CREDENTIALS, Count, Location, Section
 
+KEYS = "keys"
+"""Context of a dump for a version's key: what changes no row is left out."""
+_OF_NO_ROW = ("base_url", "key_variable", "concurrency", "recorded")
+
 
 class EngineConfig(Section):
-    """What generates text."""
+    """What generates text. An agent or the leader may have one of its own, which overrides this field by field."""
 
     kind: Literal["transformers", "vllm", "openai", "recorded"] = "transformers"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -19,11 +23,19 @@ class EngineConfig(Section):
     gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
     tensor_parallel_size: Count = 1
     base_url: str = ""
-    """openai: address of the endpoint. The key is read from OPENAI_API_KEY."""
+    """openai: address of the endpoint. It changes no row, so no version depends on it; nor on `key_variable` and
+    `concurrency`."""
+    key_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*_API_KEY$", max_length=100)] = "OPENAI_API_KEY"
+    """openai: the environment variable that holds the endpoint's key; its name ends with _API_KEY."""
     concurrency: Count = 16
     recorded: Location = ""
     """recorded: folder with `<benchmark>_tasks.jsonl` and `<benchmark>_responses.parquet` (or .jsonl).
     `$MLPO_DATA_DIR` is expanded."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_changes_no_row(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        data = dump(self)
+        return {k: v for k, v in data.items() if k not in _OF_NO_ROW} if info.context == KEYS else data
 
     @field_validator("base_url")
     @classmethod

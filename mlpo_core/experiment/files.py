@@ -155,6 +155,11 @@ def _settings(experiment: Experiment, path: Path, rest: str) -> list[str]:
 def _named(experiment: Experiment, values: Sequence[str]) -> str:
     parts = (f"{axis}={value}" for axis, value in zip(experiment.sweep, values, strict=True))
     name = "--".join((experiment.name, *parts))
+    if "..." in name:  # Dagster takes no partition of such a name
+        raise BadInput(
+            f"{experiment.name}: sweep: the point {name:.80} has '...' in its name. "
+            "Give its values short names: sweep: {axis: {name: {SECTION.KEY: VALUE}}}"
+        )
     if len(name.encode()) > LONGEST_NAME:
         raise BadInput(
             f"{experiment.name}: sweep: the point {name:.80}… has a name of {len(name.encode())} bytes; at most "

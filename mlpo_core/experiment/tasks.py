@@ -1,20 +1,40 @@
 """`tasks`: where an experiment's tasks come from."""
 
+import re
+from pathlib import PurePosixPath
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mlpo_core.experiment.section import Location, Name, Section, Seed, Share
+from mlpo_core.types import AnswerKind
+
+PUBLISHED = ("bbh", "math", "mmlu", "mmlu_pro", "procedural")
+"""Benchmarks whose own format is read. Every other name stands for somebody's own questions."""
 
 
 class TaskSource(Section):
     """Where the tasks of one benchmark come from, and how many to use."""
 
-    benchmark: Literal["bbh", "math", "mmlu", "mmlu_pro", "procedural"]
+    benchmark: Name
+    """`bbh`, `math`, `mmlu`, `mmlu_pro` or `procedural`; any other name for questions of your own. Without one,
+    those are called after their file."""
     source: Location = "hub"
     """`hub`, a path or URL of published files (`$MLPO_DATA_DIR` is expanded), or `recorded`: the folder that
-    `engine.recorded` names. `procedural` needs none."""
+    `engine.recorded` names. `procedural` needs none. Questions of your own: a `.jsonl`, `.csv` or `.parquet` file, a
+    folder or glob of them, or `hub:owner/name`."""
     revision: str = "main"
+    fields: dict[Literal["question", "answer", "choices", "subject", "split"], str | tuple[str, ...]] = Field(
+        default={}
+    )
+    """Your own questions: the field of each part, where its name is not a usual one. `choices` may be several."""
+    answer_kind: AnswerKind | None = None
+    """Your own questions: `exact`, `option`, `number` or `math`. None: `option` where there are choices, else by the
+    look of each gold answer."""
+    subset: str = ""
+    """`hub:owner/name`: its configuration, where it has several."""
+    split: str = ""
+    """`hub:owner/name`: only this split, divided by hash. Empty: all, each as the split that its name says."""
     seed: Seed | None = None
     """Of generated tasks. None: the experiment's seed, filled in when the experiment is read."""
     subjects: tuple[str, ...] = ()
@@ -34,8 +54,37 @@ class TaskSource(Section):
     """`source: recorded`: keep only the tasks that all these agents answered. Empty: the recorded agents of the team,
     filled in when the experiment is read."""
 
+    @property
+    def published(self) -> bool:
+        """Whether this is a benchmark that is published in a format of its own."""
+        return self.benchmark in PUBLISHED
+
+    @model_validator(mode="before")
+    @classmethod
+    def _called_after_its_file(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "benchmark" in data or not isinstance(data.get("source"), str):
+            return data
+        stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", PurePosixPath(data["source"].rstrip("/")).stem).strip("_.-")
+        return {**data, "benchmark": stem or "questions"}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        own = [name for name in ("fields", "answer_kind", "subset", "split") if getattr(self, name)]
+        if self.published and own:
+            raise ValueError(
+                f"{self.benchmark} is read in its published format, so it takes no {', '.join(own)}: "
+                "give your own questions another name"
+            )
+        if self.published and self.source.startswith("hub:"):
+            raise ValueError(f"{self.benchmark} is read from its own place on the hub: source: hub, or another name")
+        if not self.published and self.source == "hub":
+            known = ", ".join(PUBLISHED)
+            raise ValueError(
+                f"{self.benchmark} is no published benchmark ({known}); questions of your own need a source: "
+                "a file, a folder or hub:owner/name"
+            )
+        if any(isinstance(name, tuple) for part, name in self.fields.items() if part != "choices"):
+            raise ValueError("only fields.choices may be several fields")
         if abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError("shares must sum to 1")
         if self.benchmark == "procedural" and None in (self.train, self.dev, self.test):

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from mlpo_core.experiment.engine import EngineConfig
 from mlpo_core.experiment.section import Count, Location, Name, Section
 
 RECORDED = "recorded:"
@@ -20,8 +21,10 @@ class Agent(Section):
     prompt: str = ""
     """Instruction put before the task; empty uses the standard one."""
     temperature: float | None = Field(default=None, ge=0)
-    """Overrides `proposals.temperature`."""
+    """Overrides `proposals.temperature`, and `inference.agent_temperature` in later rounds."""
     trust_remote_code: bool = False
+    engine: EngineConfig | None = None
+    """What of `engine` is different for this agent: `{kind: openai, base_url: …, key_variable: THEIRS_API_KEY}`."""
 
 
 class Team(Section):
@@ -49,3 +52,5 @@ class Leader(Section):
     tail_chars: Count = 600
     max_new_tokens: Count = 512
     trust_remote_code: bool = False
+    engine: EngineConfig | None = None
+    """What of `engine` is different for the leader: trained here, it is asked here, by `transformers` or `vllm`."""

@@ -11,7 +11,6 @@ from safetensors import safe_open
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Experiment
 from mlpo_core.models.gguf import SMOLLM2, convert, gguf_file
 from mlpo_core.models.laboratory.pretrain import pretrain_models
 from mlpo_core.models.locate import LOCAL
@@ -36,12 +35,11 @@ def run(ctx: Context) -> dict[str, Any]:
     Raises:
         BadInput: A model is not there, cannot be reached, or has no safetensors weights; names the experiment's field.
     """
-    experiment = ctx.experiment
-    members = references(experiment)
-    rows = {m.name: _resolve(m, experiment) for m in members}
-    pretrained = [m.name for m in members if kind_of(m, experiment) == "pretrain"]
-    if any(kind_of(m, experiment) == "package" for m in members):
-        _convert(ctx, [rows[m.name] for m in members if kind_of(m, experiment) == "package"])
+    members = references(ctx.experiment)
+    rows = {m.name: _resolve(m) for m in members}
+    pretrained = [m.name for m in members if kind_of(m) == "pretrain"]
+    if any(kind_of(m) == "package" for m in members):
+        _convert(ctx, [rows[m.name] for m in members if kind_of(m) == "package"])
     if pretrained:
         for name, folder in pretrain_models(ctx, pretrained, ctx.writer.scratch()).items():
             _keep(ctx, [rows[name]], f"checkpoints/{name}", folder)
@@ -51,9 +49,9 @@ def run(ctx: Context) -> dict[str, Any]:
     return {"headline": headline | {f"{name} parameters": r["parameters"] for name, r in rows.items()}}
 
 
-def _resolve(member: Reference, experiment: Experiment) -> dict[str, Any]:
+def _resolve(member: Reference) -> dict[str, Any]:
     revision, parameters = "", 0
-    kind: Kind = kind_of(member, experiment)
+    kind: Kind = kind_of(member)
     if member.trust_remote_code:
         log(f"{member.field}: trust_remote_code is on: code that comes with {member.model} will run on this machine")
     match kind:

@@ -19,19 +19,27 @@ _DIGESTED = {".safetensors", ".json", ".model", ".txt", ".jinja", ".py"}
 
 
 class Reference(NamedTuple):
-    """A model as the experiment names it, and the field that names it."""
+    """A model as the experiment names it, the field that names it, and whether an endpoint has it."""
 
     name: str
     field: str
     model: str
     revision: str
     trust_remote_code: bool
+    remote: bool = False
 
 
 def references(experiment: Experiment) -> list[Reference]:
     """The agents' references in order, then the leader's."""
     found = [
-        Reference(a.name, f"team.agents[{i}].model", a.model, a.revision, a.trust_remote_code)
+        Reference(
+            a.name,
+            f"team.agents[{i}].model",
+            a.model,
+            a.revision,
+            a.trust_remote_code,
+            experiment.engine_of(a).kind == "openai",
+        )
         for i, a in enumerate(experiment.team.agents)
     ]
     if leader := experiment.leader:
@@ -39,12 +47,12 @@ def references(experiment: Experiment) -> list[Reference]:
     return found
 
 
-def kind_of(reference: Reference, experiment: Experiment) -> Kind:
-    """How a reference is followed. With `engine.kind: openai` an agent's model is whatever the endpoint calls it."""
+def kind_of(reference: Reference) -> Kind:
+    """How a reference is followed. A remote agent's model is whatever its endpoint calls it."""
     for prefix, kind in _KINDS.items():
         if reference.model.startswith(prefix):
             return kind
-    if experiment.engine.kind == "openai" and reference.name != "leader":
+    if reference.remote:
         return "endpoint"
     path = local_path(reference.model)
     named_so = reference.model.startswith(("/", "./", "../", "~", "$")) or len(path.parts) > 2
@@ -61,7 +69,7 @@ def fingerprint(experiment: Experiment) -> dict[str, str]:
     found: dict[str, str] = {}
     for reference in references(experiment):
         folder = local_path(reference.model)
-        if kind_of(reference, experiment) == "folder" and folder.is_dir():
+        if kind_of(reference) == "folder" and folder.is_dir():
             stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in _files(folder)]
             found[reference.field] = hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
     return found

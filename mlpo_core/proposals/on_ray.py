@@ -78,15 +78,15 @@ def make_shards(work: Workload, splits: tuple[Split, ...], missing: Sequence[Seq
     assignment = Assignment(
         ctx.experiment, inputs, ctx.writer.asset, ctx.writer.key, ctx.store.root, ctx.partition, splits, work.samples
     )
-    resource, need = _need(ctx.experiment.engine, ray)
-    at_once = max(1, int(ray.cluster_resources().get(resource, 0) // need))
+    needs = [_need(ctx.experiment.engine_of(shards[0].member.agent), ray) for shards in missing]
+    at_once = max(1, min((int(ray.cluster_resources().get(resource, 0) // n) for resource, n in needs), default=1))
     total = sum(map(len, missing))
     log(f"{assignment.asset}: {total} shards of {len(missing)} models on a Ray cluster, {at_once} engines at first")
-    models = iter(missing)
+    models = iter(zip(missing, needs, strict=True))
     while group := list(islice(models, at_once)):
-        streams = [_stream(assignment, shards, resource, need) for shards in group]
+        streams = [_stream(assignment, shards, resource, need) for shards, (resource, need) in group]
         made = streams[0].union(*streams[1:]) if streams[1:] else streams[0]
-        shards = sum(map(len, group))
+        shards = sum(len(shards) for shards, _ in group)
         for row in track(made.iter_rows(), f"{assignment.asset} on Ray", shards, "shard"):
             _raise(_Done(**row))
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.engines.tolerant import generate
-from mlpo_core.experiment import RECORDED, Agent
+from mlpo_core.experiment import RECORDED, Agent, EngineConfig
 from mlpo_core.grading import Grader
 from mlpo_core.models.locate import Located, locate
 from mlpo_core.progress import log
@@ -52,10 +52,10 @@ def plan(members: Sequence[Member], tasks: int, samples: int, shard_size: int) -
         samples: How many times.
         shard_size: Proposals per shard at most.
     """
-    models: dict[tuple[str, str | None, bool], list[Member]] = {}
+    models: dict[tuple[str, str | None, bool, EngineConfig | None], list[Member]] = {}
     for member in members:
-        model = (member.located.model, member.located.revision, member.agent.trust_remote_code)
-        models.setdefault(model, []).append(member)
+        agent, located = member.agent, member.located
+        models.setdefault((located.model, located.revision, agent.trust_remote_code, agent.engine), []).append(member)
     shards: list[list[Shard]] = []
     part = 0
     for sharing in models.values():
@@ -119,7 +119,7 @@ def workload(ctx: Context, tasks: Iterable[Task], samples: int) -> Workload:
 def open_member(ctx: Context, member: Member) -> Engine:
     """The engine that answers for an agent."""
     return open_engine(
-        ctx.experiment.engine,
+        ctx.experiment.engine_of(member.agent),
         member.located.model,
         revision=member.located.revision,
         trust_remote_code=member.agent.trust_remote_code,

@@ -16,7 +16,7 @@ import pyarrow as pa
 from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Experiment, Leader
+from mlpo_core.experiment import EngineConfig, Experiment, Leader
 from mlpo_core.grading import Grader
 from mlpo_core.methods import Dialogue, selected
 from mlpo_core.methods.deferral_leader import deferred_to
@@ -70,7 +70,7 @@ def run(ctx: Context) -> dict[str, Any]:
     tasks = list(read_tasks(ctx.inputs["tasks"], {"test"}).values())
     agents = [a.name for a in ctx.experiment.team.agents]
     samples = samples_per_agent(ctx.inputs["benchmark_proposals"], [t.task_id for t in tasks], agents)
-    dialogues, not_run = _dialogues(ctx, samples)
+    dialogues, not_run = _dialogues(ctx, leader, samples)
     steps = list(_steps(ctx, leader, dialogues))
     written = sum(max(1, dialogue.votes) for dialogue in dialogues.values())
     per_task = max(1, written * len(ctx.experiment.benchmark.seeds))
@@ -93,7 +93,7 @@ def run(ctx: Context) -> dict[str, Any]:
     return {**_describe(ctx, range(len(chunks) * len(steps))), "not_run": not_run}
 
 
-def _dialogues(ctx: Context, samples: int) -> tuple[dict[str, Dialogue], dict[str, str]]:
+def _dialogues(ctx: Context, leader: Leader, samples: int) -> tuple[dict[str, Dialogue], dict[str, str]]:
     """The dialogues of the selected methods, and why the others cannot be run."""
     dialogues: dict[str, Dialogue] = {}
     not_run: dict[str, str] = {}
@@ -102,7 +102,7 @@ def _dialogues(ctx: Context, samples: int) -> tuple[dict[str, Dialogue], dict[st
         if dialogue is None:
             continue
         reason = method.unavailable(ctx.experiment, samples)
-        if reason is None and ctx.experiment.engine.kind == "recorded":
+        if reason is None and ctx.experiment.engine_of(leader).kind == "recorded":
             reason = "not recorded"
         if reason is None and dialogue.leader and dialogue.leader not in ctx.inputs:
             reason = f"{dialogue.leader} is not part of this experiment"
@@ -116,14 +116,14 @@ def _dialogues(ctx: Context, samples: int) -> tuple[dict[str, Dialogue], dict[st
 def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iterator[Step]:
     """The steps of a chunk, in order. Only those in which somebody has a turn."""
     experiment, base = ctx.experiment, ctx.inputs["base_models"]
-    models: dict[tuple[str, str | None, bool], list[str]] = {}
+    proposals, inference = experiment.proposals, experiment.inference
+    models: dict[tuple[str, str | None, bool, EngineConfig, float], list[str]] = {}
     for agent in experiment.team.agents:
         if any(agent.name in d.seats and (d.greedy or d.rounds(experiment) > 1) for d in dialogues.values()):
             found = locate(base, agent.name)
-            models.setdefault((found.model, found.revision, agent.trust_remote_code), []).append(agent.name)
-    agent_sampling = Sampling(
-        experiment.inference.agent_temperature, experiment.proposals.top_p, experiment.proposals.max_new_tokens
-    )
+            warmth = inference.agent_temperature if agent.temperature is None else agent.temperature
+            model = (found.model, found.revision, agent.trust_remote_code, experiment.engine_of(agent), warmth)
+            models.setdefault(model, []).append(agent.name)
     leader_sampling = Sampling(experiment.inference.temperature, 1.0, leader.max_new_tokens)
     vote_sampling = leader_sampling._replace(temperature=experiment.inference.vote_temperature)
     for round_ in range(max((d.rounds(experiment) for d in dialogues.values()), default=0)):
@@ -133,10 +133,10 @@ def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iter
             model: tuple(n for n in names if any(n in d.seats for d in talks)) for model, names in models.items()
         }
         speaking = {model: names for model, names in speaking.items() if names}
-        sampling = agent_sampling if round_ else agent_sampling._replace(temperature=0.0)
         for model, names in speaking.items():
-            path, revision, trust = model
-            opener = partial(open_engine, experiment.engine, path, revision=revision, trust_remote_code=trust)
+            path, revision, trust, engine, warmth = model
+            sampling = Sampling(warmth if round_ else 0.0, proposals.top_p, proposals.max_new_tokens)
+            opener = partial(open_engine, engine, path, revision=revision, trust_remote_code=trust)
             yield Step(round_, names, "", model == list(speaking)[-1], sampling, False, opener)
         for asset, votes in dict.fromkeys((d.leader, d.votes > 0) for d in going if d.leader):
             sampling = vote_sampling if votes else leader_sampling
@@ -148,7 +148,8 @@ def _open_leader(ctx: Context, leader: Leader, asset: str) -> Engine:
         model, revision = locate(ctx.inputs["base_models"], "leader")
     else:
         model, revision = str(ctx.inputs[asset].local_folder("checkpoint")), None
-    return open_engine(ctx.experiment.engine, model, revision=revision, trust_remote_code=leader.trust_remote_code)
+    engine = ctx.experiment.engine_of(leader)
+    return open_engine(engine, model, revision=revision, trust_remote_code=leader.trust_remote_code)
 
 
 def _start(

@@ -81,7 +81,10 @@ def _open(ctx: Context, leader: Leader) -> Engine:
 
     found = locate(ctx.inputs["base_models"], "leader")
     return open_engine(
-        ctx.experiment.engine, found.model, revision=found.revision, trust_remote_code=leader.trust_remote_code
+        ctx.experiment.engine_of(leader),
+        found.model,
+        revision=found.revision,
+        trust_remote_code=leader.trust_remote_code,
     )
 
 

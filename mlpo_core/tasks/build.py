@@ -11,12 +11,11 @@ from mlpo_core.progress import log, track
 from mlpo_core.tasks.registry import read
 from mlpo_core.tasks.rows import Row, stored
 from mlpo_core.tasks.sources import Source, sources
-from mlpo_core.tasks.split import Candidate, Division, assign, check_division, normalised, settle
+from mlpo_core.tasks.split import SPLITS, Candidate, Division, assign, check_division, check_splits, normalised, settle
 from mlpo_core.types import Split, Task, task_id
 
 _PART_ROWS = 50_000
 _SHOWN = 100
-_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 def build(ctx: Context) -> dict[str, Any]:
@@ -28,6 +27,7 @@ def build(ctx: Context) -> dict[str, Any]:
     candidates: list[Candidate] = []
     notes: list[str] = []
     unusable: Counter[str] = Counter()
+    published: set[Split] = set()
     all_sources = sources(ctx.experiment)
     for index, source in enumerate(all_sources):
         rows: list[Row] = []
@@ -38,10 +38,13 @@ def build(ctx: Context) -> dict[str, Any]:
                 rows.append(row)
         check_division(rows, source.config, source.field)
         notes += _notes(rows, source)
-        candidates += [_candidate(row, index, source) for row in rows]
+        has_dev = any(row.published == "dev" for row in rows)
+        published |= {row.published for row in rows if row.published}
+        candidates += [_candidate(row, index, source, has_dev) for row in rows]
     division = settle(candidates, [source.config for source in all_sources])
     if not division.tasks:
         raise BadInput("tasks: no task is left. Check subjects and the limits train, dev and test.")
+    check_splits(division.tasks, published, [source.config for source in all_sources])
     for part, start in enumerate(range(0, len(division.tasks), _PART_ROWS)):
         ctx.writer.write(part, [stored(task) for task in division.tasks[start : start + _PART_ROWS]])
     for reason, count in unusable.items():
@@ -52,14 +55,14 @@ def build(ctx: Context) -> dict[str, Any]:
     return _stats(division, notes, unusable, failures)
 
 
-def _candidate(row: Row, index: int, source: Source) -> Candidate:
+def _candidate(row: Row, index: int, source: Source, has_dev: bool) -> Candidate:
     benchmark = source.config.benchmark
     text = normalised(row.question, row.choices)
     task = Task(
         task_id=task_id(benchmark, row.subject, row.question, row.choices),
         benchmark=benchmark,
         subject=row.subject,
-        split=assign(row, text, source.config),
+        split=assign(row, text, source.config, has_dev),
         question=row.question,
         choices=row.choices,
         answer=row.answer,
@@ -85,9 +88,9 @@ def _stats(division: Division, notes: list[str], unusable: Counter[str], failure
         benchmarks[task.benchmark][task.split] += 1
         subjects[task.benchmark].add(task.subject)
     return {
-        "headline": {split: splits[split] for split in _SPLITS},
+        "headline": {split: splits[split] for split in SPLITS},
         "by_benchmark": {
-            name: {**{split: counts[split] for split in _SPLITS}, "subjects": len(subjects[name])}
+            name: {**{split: counts[split] for split in SPLITS}, "subjects": len(subjects[name])}
             for name, counts in benchmarks.items()
         },
         "dropped": {

@@ -12,7 +12,15 @@ _TIMEOUT_S = 10
 
 
 def hub_rows(source: Source, configuration: str, split: str) -> Iterator[RawRow]:
-    """Rows of one split of a benchmark's hub dataset, at the source's revision.
+    """Rows of one split of a benchmark's hub dataset, at the source's revision. Raises as `dataset`."""
+    repository = HUB[source.config.benchmark]
+    rows = dataset(source, repository, configuration, split)
+    for number, fields in enumerate(rows):
+        yield RawRow(f"{repository}@{source.config.revision}, {configuration}/{split}, row {number}", dict(fields))
+
+
+def dataset(source: Source, repository: str, configuration: str | None, split: str | None) -> Any:
+    """A split of a hub dataset at the source's revision; all splits by name where none is given.
 
     `datasets` alone would try for half a minute per file; the hub is asked once before. Without it the local cache is
     used, if the dataset is in it.
@@ -23,25 +31,21 @@ def hub_rows(source: Source, configuration: str, split: str) -> Iterator[RawRow]
     """
     from datasets import load_dataset
 
-    repository = HUB[source.config.benchmark]
     label = f"{repository}@{source.config.revision}"
     reachable = _reachable(source, repository)
     try:
         with _offline(not reachable):
-            rows: Any = load_dataset(repository, configuration, split=split, revision=source.config.revision)
+            return load_dataset(repository, configuration, split=split, revision=source.config.revision)
     except ConnectionError as error:
         if reachable:
             raise Transient(f"{source.field}: the hub went away while {label} was read: {error}") from error
         raise BadInput(
             f"{source.field}.source: hub: the Hugging Face hub cannot be reached and {label} is not cached here. "
-            f"Go online, or set source to a folder with the published {source.config.benchmark} files."
+            f"Go online, or set source to a folder with the {source.config.benchmark} files."
         ) from error
     except (ValueError, RuntimeError, OSError) as error:
-        raise BadInput(
-            f"{source.field}: cannot read {label}, {configuration}/{split}, from the hub: {error}"
-        ) from error
-    for number, fields in enumerate(rows):
-        yield RawRow(f"{label}, {configuration}/{split}, row {number}", dict(fields))
+        part = f"{configuration or 'default'}/{split or 'all splits'}"
+        raise BadInput(f"{source.field}: cannot read {label}, {part}, from the hub: {error}") from error
 
 
 def _reachable(source: Source, repository: str) -> bool:

@@ -1,11 +1,11 @@
 """Which module reads the tasks of which benchmark, from which kind of source."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mlpo_core.errors import BadInput
-from mlpo_core.tasks import bbh, math, mmlu, mmlu_pro, procedural, recorded
+from mlpo_core.tasks import bbh, math, mmlu, mmlu_pro, own, procedural, recorded
 from mlpo_core.tasks.rows import Row
-from mlpo_core.tasks.sources import Source
+from mlpo_core.tasks.sources import ON_HUB, Source
 
 _BENCHMARKS = {"bbh": bbh, "math": math, "mmlu": mmlu, "mmlu_pro": mmlu_pro}
 
@@ -20,10 +20,10 @@ def read(source: Source) -> Iterator[Row]:
     if config.benchmark == "procedural":
         yield from procedural.rows(source)
         return
-    module = _BENCHMARKS[config.benchmark]
+    module = _BENCHMARKS.get(config.benchmark, own)
     if config.source == "recorded":
-        found = recorded.rows(source)
-    elif config.source == "hub":
+        found: Iterable[Row] = recorded.rows(source)
+    elif config.source == "hub" or config.source.startswith(ON_HUB):
         found = module.from_hub(source)
     else:
         found = module.from_files(source)

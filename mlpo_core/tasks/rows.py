@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from sys import intern
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset
@@ -20,7 +20,7 @@ class Row(NamedTuple):
         question: What is asked, without the choices.
         choices: Lettered options in order; empty where there are none.
         answer: The gold answer; a letter where there are choices.
-        published: The side on which the benchmark publishes the row; None where it publishes no division.
+        published: The split in which the row is published; None where it is published undivided.
         kind: How answers are compared; None lets the grader decide by benchmark and answer.
         unusable: Why the task cannot be used; such a row is counted and left out.
     """
@@ -30,7 +30,7 @@ class Row(NamedTuple):
     question: str
     choices: tuple[str, ...]
     answer: str
-    published: Literal["train", "test"] | None = None
+    published: Split | None = None
     kind: AnswerKind | None = None
     unusable: str = ""
 

@@ -7,12 +7,14 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from typing import Literal, NamedTuple
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import RECORDED, Experiment, TaskSource
 from mlpo_core.store.files import Folder
+from mlpo_core.types import Split
 
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 _SIDE = re.compile(r"(?<![a-z])(train|test|dev|val|validation)(?![a-z])")
@@ -31,8 +33,12 @@ EXTENSIONS = {
     "math": (".jsonl", ".json"),
     "mmlu": (".csv",),
     "mmlu_pro": (".parquet", ".jsonl"),
+    "": (".jsonl", ".csv", ".parquet"),
 }
-"""Files in which each benchmark is published."""
+"""Files in which each benchmark is published, and those of questions of one's own (`OWN`)."""
+OWN = ""
+ON_HUB = "hub:"
+"""Before the name of a hub dataset of one's own."""
 
 
 class Source(NamedTuple):
@@ -90,7 +96,10 @@ def files(location: str, field: str, extensions: tuple[str, ...]) -> Iterator[So
     """
     url = expand(location, field).rstrip("/")
     parent, _, last = url.rpartition("/")
-    if last.endswith(extensions):
+    if "*" in last or "?" in last:
+        folder = Folder(parent or ".")
+        names = [n for n in folder.names() if n.endswith(extensions) and fnmatchcase(n, last)]
+    elif last.endswith(extensions):
         folder, names = Folder(parent or "."), [last]
     else:
         folder = Folder(url)
@@ -105,6 +114,12 @@ def source_file(folder: Folder, name: str) -> SourceFile:
     """One file that is there."""
     inside = f"{folder.path().rsplit('/', 1)[-1]}/{name}"
     return SourceFile(folder.path(name), inside, folder.read(name) or b"")
+
+
+def side_in_name(name: str) -> Split | None:
+    """The split that the last such word in the name of a file or of a hub split says; None without one."""
+    words = _SIDE.findall(name.lower())
+    return None if not words else words[-1] if words[-1] in ("train", "test") else "dev"
 
 
 def published_side(file: SourceFile, field: str) -> Literal["train", "test"]:
@@ -159,8 +174,12 @@ def _fingerprint(source: Source) -> str:
         return f"hub {HUB[config.benchmark]}@{config.revision}"
     if config.source == "recorded":
         return _hash(recorded_files(source.recorded, config.benchmark))
+    if config.source.startswith(ON_HUB):
+        return f"{config.source}@{config.revision} {config.subset} {config.split}"
     sha = hashlib.sha256()
-    for file in files(config.source, f"{source.field}.source", EXTENSIONS[config.benchmark]):
+    for file in files(
+        config.source, f"{source.field}.source", EXTENSIONS[config.benchmark if config.published else OWN]
+    ):
         sha.update(f"{file.inside}\x00{len(file.data)}\x00".encode())
         sha.update(file.data)
     return sha.hexdigest()

@@ -8,13 +8,15 @@ rows by the same shares has the same test set, and raising a limit only adds tas
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import TaskSource
 from mlpo_core.tasks.rows import Row
 from mlpo_core.types import Split, Task
+
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 class Candidate(NamedTuple):
@@ -54,12 +56,12 @@ def by_hash(text: str, shares: tuple[float, float, float]) -> Split:
     return "dev" if position < test + dev else "train"
 
 
-def assign(row: Row, text: str, config: TaskSource) -> Split:
-    """The split of a row of one source."""
+def assign(row: Row, text: str, config: TaskSource, has_dev: bool = False) -> Split:
+    """The split of a row of one source. `has_dev`: its dev rows are published too, so train is not divided."""
     if row.published is None or config.divide_test:
         return by_hash(text, config.shares)
-    if row.published == "test":
-        return "test"
+    if row.published != "train" or has_dev:
+        return row.published
     train, dev, _ = config.shares
     return by_hash(text, (train / (train + dev), dev / (train + dev), 0.0)) if train + dev else "train"
 
@@ -76,6 +78,32 @@ def check_division(rows: Sequence[Row], config: TaskSource, field: str) -> None:
             f"{field}: {config.benchmark} has only its published test set here: nothing to train on. Add its train "
             f"files, or set divide_test: true (the report then says so), or train: 0 and dev: 0."
         )
+
+
+def check_splits(tasks: Iterable[Task], published: Collection[Split], configs: Sequence[TaskSource]) -> None:
+    """Refuse a division with an empty split that was not asked to be empty.
+
+    Args:
+        tasks: The division.
+        published: The splits in which rows are published.
+        configs: The sources.
+
+    Raises:
+        BadInput: Names the split, and what may be done.
+    """
+    there = {task.split for task in tasks}
+    for index, split in enumerate(SPLITS):
+        limits = [getattr(config, split) for config in configs]
+        asked = any(
+            limit != 0 and (config.shares[index] or split in published)
+            for config, limit in zip(configs, limits, strict=True)
+        )
+        if split not in there and (asked or split == "test"):
+            raise BadInput(
+                f"tasks: no task is in {split}. Give more questions, a larger share (shares: [train, dev, test]), or a "
+                f"split of your own (a field `split`, or files called train, dev and test)"
+                + ("" if split == "test" else f"; or {split}: 0 in every source, if none is wanted")
+            )
 
 
 def settle(candidates: Sequence[Candidate], configs: Sequence[TaskSource]) -> Division:

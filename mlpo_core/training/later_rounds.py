@@ -18,7 +18,7 @@ from accelerate import PartialState
 
 from mlpo_core.context import Context
 from mlpo_core.engines import Sampling, open_engine
-from mlpo_core.experiment import Leader
+from mlpo_core.experiment import Agent, EngineConfig, Leader
 from mlpo_core.grading import Grader
 from mlpo_core.mlpo import seats
 from mlpo_core.models.locate import locate
@@ -172,7 +172,7 @@ class LaterRounds:
                         )
                         for talk, text in zip(talks, texts, strict=True)
                     ]
-                    for mine, made in zip(revised, engine.generate(requests, self._sampling()), strict=True):
+                    for mine, made in zip(revised, engine.generate(requests, self._sampling(team[seat])), strict=True):
                         mine[seat] = made.text.encode("utf-8", "replace").decode()  # half characters fit no file
         verdicts = iter(grader.grade_many([(t.task, r) for t, mine in zip(talks, revised, strict=True) for r in mine]))
         for talk, text, mine in zip(talks, texts, revised, strict=True):
@@ -188,19 +188,19 @@ class LaterRounds:
 
     def _models(self) -> dict[Callable[[], Any], list[int]]:
         """What starts each model's engine, and the positions of its agents in the team."""
-        members: dict[tuple[str, str | None, bool], list[int]] = {}
-        for seat, agent in enumerate(self._ctx.experiment.team.agents):
+        experiment = self._ctx.experiment
+        members: dict[tuple[str, str | None, bool, EngineConfig], list[int]] = {}
+        for seat, agent in enumerate(experiment.team.agents):
             found = locate(self._ctx.inputs["base_models"], agent.name)
-            members.setdefault((found.model, found.revision, agent.trust_remote_code), []).append(seat)
-        engine = self._ctx.experiment.engine
+            model = (found.model, found.revision, agent.trust_remote_code, experiment.engine_of(agent))
+            members.setdefault(model, []).append(seat)
         return {
             partial(open_engine, engine, model, revision=revision, trust_remote_code=trust): positions
-            for (model, revision, trust), positions in members.items()
+            for (model, revision, trust, engine), positions in members.items()
         }
 
-    def _sampling(self) -> Sampling:
-        """The agents', as in the T-round loop."""
+    def _sampling(self, agent: Agent) -> Sampling:
+        """An agent's, as in the T-round loop."""
         settings = self._ctx.experiment
-        return Sampling(
-            settings.inference.agent_temperature, settings.proposals.top_p, settings.proposals.max_new_tokens
-        )
+        warmth = settings.inference.agent_temperature if agent.temperature is None else agent.temperature
+        return Sampling(warmth, settings.proposals.top_p, settings.proposals.max_new_tokens)

@@ -6,9 +6,11 @@ import pytest
 import yaml
 
 from mlpo_core.chain.experiments import find, read
+from mlpo_core.chain.spec import Spec, resolve
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import load
 from mlpo_core.experiment.files import names, point, points
+from mlpo_core.store import Store
 
 SMALL = {
     "name": "small",
@@ -54,6 +56,23 @@ def test_an_unknown_value_is_refused_with_what_there_is(file: Path) -> None:
         point(load(file), {"recipe": "full", "seed": "3"})
     with pytest.raises(BadInput, match=r"sweep\.seed: there is no None"):
         point(load(file), {"recipe": "full"})
+
+
+@pytest.mark.parametrize("value", ["org/model-1B", "s3://bucket/a:b@1", "/a/b", "ä/β"])
+def test_a_value_may_be_the_name_of_a_model(file: Path, value: str, tmp_path: Path) -> None:
+    file.write_text(yaml.safe_dump({**SMALL, "sweep": {"team.agents.0.model": [value, "other"], "seed": [1, 2]}}))
+    [first, *_] = points(load(file))
+    experiment = find(first)
+    assert experiment.team.agents[0].model == value
+    store = Store(str(tmp_path / "root"))
+    spec = resolve("tasks", experiment, store)
+    assert Spec.model_validate_json(spec.model_dump_json()) == spec, "a phase reads what it was sent"
+
+
+def test_a_value_that_cannot_be_part_of_a_partitions_name_is_refused(file: Path) -> None:
+    file.write_text(yaml.safe_dump({**SMALL, "sweep": {"description": ["a...b"]}}))
+    with pytest.raises(BadInput, match="Give its values short names"):
+        points(load(file))
 
 
 def test_every_point_of_every_shipped_sweep_is_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """`mlpo run`: a whole chain or one asset, from a name or a file anywhere, with settings of its own."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -49,6 +50,15 @@ def test_a_run_with_other_settings_moves_no_pointer(file: Path, tmp_path: Path, 
     capsys.readouterr()
     assert main(["prune", "--root", root, "--yes"]) == 0
     assert len(list((tmp_path / "root" / "tasks").iterdir())) == 3
+
+
+def test_a_missing_input_is_told_with_a_command_that_works(file: Path, tmp_path: Path, capsys) -> None:
+    given = ["--set", "tasks.0.train=5", "--root", str(tmp_path / "a root")]
+    assert main(["run", str(file), "base_models", *given]) == 2
+    [told] = capsys.readouterr().err.splitlines()
+    command = shlex.split(told.partition(" Run: ")[2])
+    assert command == ["mlpo", "run", str(file), "tasks", *given]
+    assert main(command[1:]) == 0
 
 
 def test_long_settings_get_a_short_name(file: Path) -> None:

@@ -42,6 +42,33 @@ def test_every_mistake_is_listed_at_once() -> None:
     assert all(field in message for field in ("mlpo.steps", "mlpo.group_size", "seed"))
 
 
+def test_a_members_engine_overrides_the_experiments_field_by_field() -> None:
+    agents = [
+        {"name": "a", "model": "x", "engine": {"base_url": "http://a/v1", "key_variable": "A_API_KEY"}},
+        {"name": "b", "model": "y", "engine": {"kind": "vllm"}},
+        {"name": "c", "model": "z"},
+    ]
+    shared = {"kind": "openai", "base_url": "http://shared/v1", "concurrency": 3}
+    leader = {"model": "here", "engine": {"kind": "transformers"}}
+    experiment = parse({**MINIMAL, "team": {"agents": agents}, "leader": leader, "engine": shared}, "small.yaml")
+    first, second, third = (experiment.engine_of(agent) for agent in experiment.team.agents)
+    assert (first.kind, first.base_url, first.key_variable) == ("openai", "http://a/v1", "A_API_KEY")
+    assert (second.kind, second.concurrency) == ("vllm", 3)
+    assert third == experiment.engine and third.key_variable == "OPENAI_API_KEY"
+    assert experiment.leader and experiment.engine_of(experiment.leader).kind == "transformers"
+    assert parse(experiment.model_dump(mode="json"), "again") == experiment, "a phase reads what it was sent"
+
+
+def test_a_leader_behind_an_endpoint_is_refused() -> None:
+    message = bad(leader={"model": "m"}, engine={"kind": "openai", "base_url": "http://shared/v1"})
+    assert "leader: {engine: {kind: transformers}}" in message
+
+
+@pytest.mark.parametrize("variable", ["AWS_SECRET_ACCESS_KEY", "HOME", "my_api_key"])
+def test_a_key_is_read_from_a_variable_made_for_it(variable: str) -> None:
+    assert "key_variable" in bad(engine={"kind": "openai", "key_variable": variable})
+
+
 def test_agents_need_distinct_names() -> None:
     agents = [{"name": "a", "model": "x"}, {"name": "a", "model": "y"}]
     assert "unique" in bad(team={"agents": agents})

@@ -209,9 +209,7 @@ def test_an_unreachable_hub_fails_at_once_and_says_what_to_do(monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(
-        BadInput, match=r"tasks\.0\.source: hub: .*cannot be reached.*folder with the published bbh files"
-    ):
+    with pytest.raises(BadInput, match=r"tasks\.0\.source: hub: .*cannot be reached.*folder with the bbh files"):
         rows("bbh", "hub")
     assert asked == [True], "datasets must be kept from trying the network again and again"
     assert not datasets.config.HF_HUB_OFFLINE
