@@ -143,7 +143,7 @@ def _learned(ctx: Context, predictors: Mapping[str, Predictor]) -> dict[str, Any
         ctx.writer.put(f"learned/{name}.json", json.dumps(learned, indent=1).encode())
     chosen = {
         name: {
-            **{setting: str(value) for setting, value in learned["choice"].items()},
+            **{name: ", ".join(v) if isinstance(v, list) else str(v) for name, v in learned["choice"].items()},
             "dev accuracy": max(variant["accuracy"] for variant in learned["dev"]),
             "fitted on": learned["fitted_on"],
             "chosen on": learned["chosen_on"],

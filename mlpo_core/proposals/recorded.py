@@ -9,7 +9,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment import RECORDED, Agent
 from mlpo_core.proposals.rows import Draft
 from mlpo_core.tasks.recorded import recorded_tasks
-from mlpo_core.tasks.responses import RecordedResponse, responses
+from mlpo_core.tasks.responses import RecordedResponse, counted, responses
 from mlpo_core.types import Task, stable_id
 
 
@@ -28,29 +28,54 @@ def recorded_drafts(ctx: Context, tasks: Mapping[str, Task], samples: int, setti
     agents = [agent for agent in ctx.experiment.team.agents if agent.model.startswith(RECORDED)]
     if not agents:
         return
-    _check(ctx, agents, tasks, samples, setting)
-    drafts = _drafts(ctx, agents, tasks, samples)
+    by_benchmark = _known(ctx, tasks)
+    _check(ctx, agents, tasks, by_benchmark, samples, setting)
+    drafts = _drafts(ctx, agents, by_benchmark, samples)
     while shard := list(islice(drafts, ctx.experiment.proposals.shard_size)):
         yield shard
 
 
-def _matched(
-    ctx: Context, agents: list[Agent], tasks: Mapping[str, Task], samples: int
-) -> Iterator[tuple[Agent, Task, RecordedResponse]]:
+def _known(ctx: Context, tasks: Mapping[str, Task]) -> dict[str, dict[str, Task]]:
+    """The tasks under the ids that responses name, by benchmark."""
     folder = ctx.experiment.engine.recorded
-    by_name: dict[str, list[Agent]] = {}
+    return {
+        benchmark: {r.recorded_id: tasks[r.task_id] for r in recorded_tasks(folder, benchmark) if r.task_id in tasks}
+        for benchmark in sorted({task.benchmark for task in tasks.values()})
+    }
+
+
+def _by_name(agents: list[Agent]) -> dict[str, list[Agent]]:
+    """The agents of every recorded name."""
+    found: dict[str, list[Agent]] = {}
     for agent in agents:
-        by_name.setdefault(agent.model.removeprefix(RECORDED), []).append(agent)
-    for benchmark in sorted({task.benchmark for task in tasks.values()}):
-        known = {r.recorded_id: tasks[r.task_id] for r in recorded_tasks(folder, benchmark) if r.task_id in tasks}
-        for response in responses(folder, benchmark, by_name):
+        found.setdefault(agent.model.removeprefix(RECORDED), []).append(agent)
+    return found
+
+
+def _matched(
+    ctx: Context, agents: list[Agent], by_benchmark: Mapping[str, Mapping[str, Task]], samples: int
+) -> Iterator[tuple[Agent, Task, RecordedResponse]]:
+    by_name = _by_name(agents)
+    for benchmark, known in by_benchmark.items():
+        for response in responses(ctx.experiment.engine.recorded, benchmark, by_name):
             if response.task_id in known and response.sample_index < samples:
                 for agent in by_name[response.agent]:
                     yield agent, known[response.task_id], response
 
 
-def _check(ctx: Context, agents: list[Agent], tasks: Mapping[str, Task], samples: int, setting: str) -> None:
-    answers = Counter((agent.name, task.task_id) for agent, task, _ in _matched(ctx, agents, tasks, samples))
+def _check(
+    ctx: Context,
+    agents: list[Agent],
+    tasks: Mapping[str, Task],
+    by_benchmark: Mapping[str, Mapping[str, Task]],
+    samples: int,
+    setting: str,
+) -> None:
+    by_name, answers = _by_name(agents), Counter[tuple[str, str]]()
+    for benchmark, known in by_benchmark.items():
+        for (recorded_id, name), n in counted(ctx.experiment.engine.recorded, benchmark, by_name).items():
+            if recorded_id in known:
+                answers.update({(agent.name, known[recorded_id].task_id): n for agent in by_name[name]})
     for agent in agents:
         short = [task for task in tasks.values() if answers[agent.name, task.task_id] < samples]
         if short:
@@ -62,9 +87,11 @@ def _check(ctx: Context, agents: list[Agent], tasks: Mapping[str, Task], samples
             )
 
 
-def _drafts(ctx: Context, agents: list[Agent], tasks: Mapping[str, Task], samples: int) -> Iterator[Draft]:
+def _drafts(
+    ctx: Context, agents: list[Agent], by_benchmark: Mapping[str, Mapping[str, Task]], samples: int
+) -> Iterator[Draft]:
     revisions = {row["name"]: row["revision"] for row in ctx.inputs["base_models"].rows(["name", "revision"])}
-    for agent, task, response in _matched(ctx, agents, tasks, samples):
+    for agent, task, response in _matched(ctx, agents, by_benchmark, samples):
         revision = revisions[agent.name]
         identity = (task.task_id, agent.name, response.sample_index, agent.model, revision)
         yield Draft(

@@ -45,8 +45,10 @@ def text_of(raw: Mapping[str, Any], name: str, where: str) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not value.strip():
         raise malformed(where, f"{name!r} must be text, got {value!r:.60}")
-    if any("\ud800" <= char <= "\udfff" for char in value):
-        raise malformed(where, f"{name!r} holds half of a character (a lone surrogate)")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise malformed(where, f"{name!r} holds half of a character (a lone surrogate)") from error
     return value
 
 
