@@ -12,6 +12,7 @@ from typing import Any
 from mlpo_core.chain.applies import generating, later_rounds, needs_deferral, needs_grpo, needs_leader, needs_sft
 from mlpo_core.chain.stage import Stage
 from mlpo_core.experiment import Experiment
+from mlpo_core.experiment.config import OPERATION
 from mlpo_core.models.references import fingerprint as model_fingerprint
 from mlpo_core.store import Origin, VersionRef
 from mlpo_core.tasks.sources import fingerprint as source_fingerprint
@@ -186,7 +187,7 @@ STAGES: Mapping[str, Stage] = {
                 "deferral_leader",
                 "benchmark_predictions",
             ),
-            tuple(f for f in Experiment.model_fields if f != "launcher"),
+            tuple(f for f in Experiment.model_fields if f not in OPERATION),
             "2",
             "mlpo_core.benchmark.report.make:make",
         ),

@@ -1,5 +1,6 @@
 """What versions exist, what refers to them, and deleting those that nothing refers to."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from mlpo_core.store import Store
@@ -49,9 +50,9 @@ def versions(store: Store) -> list[Entry]:
     return [entry for entry in entries if entry.finished or entry.bytes]
 
 
-def prunable(entries: list[Entry]) -> list[Entry]:
-    """Versions that no experiment reaches. Unfinished ones stay: a run may be writing or resuming them."""
-    return [e for e in entries if (e.finished or e.damage) and not e.used_by]
+def prunable(entries: list[Entry], forgotten: Collection[str] = ()) -> list[Entry]:
+    """Versions that no experiment reaches, or only forgotten ones do. Unfinished ones stay: a run may write them."""
+    return [e for e in entries if (e.finished or e.damage) and set(e.used_by) <= set(forgotten)]
 
 
 def prune(store: Store, entries: list[Entry]) -> None:

@@ -1,8 +1,11 @@
 from pathlib import Path
 
+import pytest
+
 from mlpo_core.cli import main
 from mlpo_core.store import Origin, Store, VersionRef
 from mlpo_core.store.catalog import prunable, prune, versions
+from tests.support import REPOSITORY
 
 TASK = {
     "task_id": "t",
@@ -53,6 +56,30 @@ def test_prune_deletes_only_what_nothing_reaches_and_only_when_told(tmp_path: Pa
     assert store.find("tasks", "t2") is not None
     assert main(["prune", "--root", str(tmp_path), "--yes"]) == 0
     assert store.find("tasks", "t2") is None and store.find("tasks", "t1") is not None
+
+
+def test_prune_names_experiments_without_a_file_and_lets_them_go_when_told(
+    tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiments = tmp_path / "experiments-of-the-test"
+    monkeypatch.setenv("MLPO_EXPERIMENTS", str(experiments))
+    experiments.mkdir()
+    (experiments / "tiny.yaml").write_text((REPOSITORY / "experiments" / "tiny.yaml").read_text())
+    root = str(tmp_path / "root")
+    store = Store(root)
+    shared, own = put(store, "tasks", "t1", TASK), put(store, "tasks", "t2", TASK)
+    store.point("tiny", shared)
+    store.point("gone", own)
+    store.point("gone", put(store, "hard_tasks", "h1", HARD, tasks="t1"))
+    assert main(["prune", "--root", root, "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "kept for gone, which has no file in" in said and "tiny" not in said
+    assert store.find("tasks", "t2") and store.find("hard_tasks", "h1")
+    assert main(["prune", "--root", root, "--yes", "--forget", "tiny"]) == 2
+    assert "those that have: gone" in capsys.readouterr().err
+    assert main(["prune", "--root", root, "--yes", "--forget", "gone"]) == 0
+    assert store.find("tasks", "t2") is None and store.find("hard_tasks", "h1") is None
+    assert store.find("tasks", "t1") and list(store.pointers()) == [("tiny", shared)]
 
 
 def test_unfinished_versions_are_listed_and_never_pruned(tmp_path: Path) -> None:
