@@ -21,6 +21,7 @@ from pipelines.lineage import column_schema
 from pipelines.links import PAPER, code_references
 from pipelines.metadata import describe
 from pipelines.partitions import EXPERIMENTS
+from pipelines.settings import CHANGED, observe, settings_key
 from pipelines.slots import slot
 from pipelines.tags import FRESH
 
@@ -55,6 +56,8 @@ def stage_asset(
     materialize.__name__ = name
     return dg.asset(
         name=name,
+        deps=[settings_key(name)],
+        automation_condition=CHANGED,
         ins={upstream: dg.AssetIn(upstream) for upstream in stage.inputs},
         description=stage.description,
         group_name=stage.group,
@@ -93,6 +96,7 @@ def _materialize(
     partition = context.partition_key
     store = Store()
     experiment = find(partition)
+    observe(context, name, experiment)
     present = {upstream: dataset for upstream, dataset in inputs.items() if dataset is not None}
     fresh = context.run.tags.get(FRESH, "")
     if owner(name, experiment) is not experiment:  # its inputs are those of the experiment that trains

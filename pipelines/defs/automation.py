@@ -5,15 +5,17 @@ import json
 import logging
 import os
 import urllib.request
+from collections.abc import Iterator
 
 import dagster as dg
 
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment.files import files
+from mlpo_core.experiment.files import files, shown
 from pipelines.abandoned import end_abandoned
 from pipelines.foresight import asks, foreseen
 from pipelines.partitions import EXPERIMENTS, changes
+from pipelines.settings import data_versions, latest_data_versions, observation
 
 CHAIN = dg.define_asset_job(
     "experiment_chain",
@@ -25,7 +27,10 @@ CHAIN = dg.define_asset_job(
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def experiment_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Registers new and edited experiment files, and shown points, as partitions; retires those of removed files."""
+    """Registers new experiment files, and shown points, as partitions, and retires those of removed files.
+
+    Settings that are not those seen last are observed, so that the partitions of edited files show what is stale.
+    """
     now = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files()}
     before: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     if now == before:
@@ -40,8 +45,27 @@ def experiment_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | d
     return dg.SensorResult(
         skip_reason="; ".join(f"{what}: {', '.join(names) or 'none'}" for what, names in said.items()),
         dynamic_partitions_requests=requests,
+        asset_events=list(_observed(context.instance)),
         cursor=json.dumps(now),
     )
+
+
+def _observed(instance: dg.DagsterInstance) -> Iterator[dg.AssetObservation]:
+    """The settings that are not those observed last. Of every file: one may take its leaders from an edited one."""
+    last = {asset: latest_data_versions(instance, asset) for asset in STAGES}
+    for path in files():
+        for partition in shown(path):
+            for asset, version in data_versions(partition).items():
+                if last[asset].get(partition) != version:
+                    yield observation(partition, asset, version)
+
+
+changed = dg.AutomationConditionSensorDefinition(
+    "changed",
+    target=dg.AssetSelection.all(),
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="When switched on, makes again within a minute what was made with other settings or from other inputs.",
+)
 
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)

@@ -37,6 +37,8 @@ def tick(workshop: Workshop, cursor: str | None) -> tuple[str, str | None]:
         else:
             for key in request.partition_keys:
                 workshop.instance.delete_dynamic_partition(request.partitions_def_name, key)
+    for event in data.asset_events:
+        workshop.instance.report_runless_asset_event(event)
     return str(data.skip_message), data.cursor
 
 

@@ -30,8 +30,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     write_recorded(folder / "recorded")
     experiment = {
         "name": "votes",
-        "tasks": [{"benchmark": "math", "source": "recorded"}],
+        "tasks": [{"benchmark": "math", "source": "recorded", "divide_test": True, "shares": [0.6, 0.1, 0.3]}],
         "team": {"agents": [{"name": "good", "model": "recorded:good"}]},
+        "proposals": {"samples_per_agent": 2, "benchmark_samples": 3},
         "engine": {"kind": "recorded", "recorded": str(folder / "recorded")},
     }
     (folder / "experiments" / "votes.yaml").write_text(json.dumps(experiment))
