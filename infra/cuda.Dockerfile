@@ -21,7 +21,8 @@ COPY experiments experiments
 RUN uv pip install --no-cache --no-deps --editable .
 
 COPY infra/compose/dagster.yaml infra/compose/workspace.yaml /opt/dagster/
-RUN useradd --system --uid 2000 --create-home mlpo \
-    && install --directory --owner mlpo /opt/dagster /var/lib/mlpo
+RUN groupadd --system --gid 2000 mlpo \
+    && useradd --system --uid 2000 --gid mlpo --create-home mlpo \
+    && install --directory --owner mlpo --group mlpo /opt/dagster /var/lib/mlpo
 ENV DAGSTER_HOME=/opt/dagster
 USER 2000

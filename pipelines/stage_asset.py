@@ -15,16 +15,18 @@ from mlpo_core.checks.finding import Finding
 from mlpo_core.store import Dataset, Store, VersionRef
 from pipelines.abandoned import sign
 from pipelines.errors import as_failure
+from pipelines.foresight import require_approval
 from pipelines.launch import launch
 from pipelines.lineage import column_schema
 from pipelines.links import PAPER, code_references
 from pipelines.metadata import describe
 from pipelines.partitions import EXPERIMENTS
+from pipelines.settings import CHANGED, observe, settings_key
+from pipelines.slots import slot
+from pipelines.tags import FRESH
 
 ACCELERATOR = "accelerator"
 """The pool of phases that hold a model: as many at once as the instance has slots, one by default."""
-FRESH = "mlpo/fresh"
-"""Run tag: a label under which everything in the run is made again, with the same seeds."""
 REPRODUCED = "reproduced"
 OWNER = "team:research"
 _VERSION = dg.DagsterType(
@@ -42,18 +44,20 @@ def stage_asset(
     Args:
         name: Asset key, as in `mlpo_core.chain.stages.STAGES`.
         kinds: What the graph shows on it.
-        pool: Concurrency pool that a run takes a slot of while it makes this asset.
+        pool: Concurrency pool that a run takes a slot of while a phase makes this asset (`pipelines.slots`).
         freshness: When it counts as overdue.
     """
     stage = STAGES[name]
 
     def materialize(context: dg.AssetExecutionContext, **inputs: Any) -> dg.MaterializeResult:
         with as_failure():
-            return _materialize(context, name, inputs)
+            return _materialize(context, name, inputs, pool)
 
     materialize.__name__ = name
     return dg.asset(
         name=name,
+        deps=[settings_key(name)],
+        automation_condition=CHANGED,
         ins={upstream: dg.AssetIn(upstream) for upstream in stage.inputs},
         description=stage.description,
         group_name=stage.group,
@@ -61,12 +65,12 @@ def stage_asset(
         partitions_def=EXPERIMENTS,
         kinds=kinds,
         owners=[OWNER],
-        pool=pool,
         freshness_policy=freshness,
         metadata={
             "dagster/column_schema": column_schema(name),
             "settings read": ", ".join(stage.sections),
             "function": stage.function,
+            **({"pool": pool} if pool else {}),
             "paper": dg.MetadataValue.url(PAPER),
             "dagster/code_references": code_references(name),
         },
@@ -86,12 +90,13 @@ def _check_specs(name: str) -> list[dg.AssetCheckSpec]:
 
 
 def _materialize(
-    context: dg.AssetExecutionContext, name: str, inputs: Mapping[str, Dataset | None]
+    context: dg.AssetExecutionContext, name: str, inputs: Mapping[str, Dataset | None], pool: str | None
 ) -> dg.MaterializeResult:
     sign(context.instance, context.run_id)
     partition = context.partition_key
     store = Store()
     experiment = find(partition)
+    observe(context, name, experiment)
     present = {upstream: dataset for upstream, dataset in inputs.items() if dataset is not None}
     fresh = context.run.tags.get(FRESH, "")
     if owner(name, experiment) is not experiment:  # its inputs are those of the experiment that trains
@@ -108,7 +113,14 @@ def _materialize(
             fresh=fresh,
         )
     before = store.pointed(partition, name)
-    return _result(spec, lookup(spec) or launch(context, spec), before)
+    return _result(spec, lookup(spec) or _made(context, spec, pool), before)
+
+
+def _made(context: dg.AssetExecutionContext, spec: Spec, pool: str | None) -> Outcome:
+    """What a phase makes once it has a slot; or what another run made while this one waited."""
+    require_approval(context.run, spec)
+    with slot(context, pool):
+        return lookup(spec) or launch(context, spec)
 
 
 def _result(spec: Spec, outcome: Outcome, before: VersionRef | None) -> dg.MaterializeResult:

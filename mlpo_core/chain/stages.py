@@ -25,6 +25,7 @@ from mlpo_core.chain.applies import (
 )
 from mlpo_core.chain.stage import Stage
 from mlpo_core.experiment import KEYS, Experiment
+from mlpo_core.experiment.config import OPERATION
 from mlpo_core.models.references import fingerprint as model_fingerprint
 from mlpo_core.store import Origin, VersionRef
 from mlpo_core.tasks.sources import fingerprint as source_fingerprint
@@ -207,7 +208,7 @@ STAGES: Mapping[str, Stage] = {
                 "deferral_leader",
                 "benchmark_predictions",
             ),
-            tuple(f for f in Experiment.model_fields if f != "launcher"),
+            tuple(f for f in Experiment.model_fields if f not in OPERATION),
             "2",
             "mlpo_core.benchmark.report.make:make",
         ),

@@ -3,9 +3,11 @@
 import argparse
 from datetime import timedelta
 
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment.files import folder, retired
 from mlpo_core.progress import say
 from mlpo_core.store import Store
-from mlpo_core.store.catalog import prunable, prune, versions
+from mlpo_core.store.catalog import Entry, prunable, prune, versions
 from mlpo_core.store.leftovers import ABANDONED_AFTER, leftovers, sweep
 
 
@@ -18,6 +20,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="age at which what nothing uses, and what killed runs left, is deleted (default: 24)",
     )
+    parser.add_argument(
+        "--forget",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an experiment without a file: let what only it uses go too (repeatable)",
+    )
     parser.add_argument("--yes", action="store_true", help="delete; without it, only say what would go")
 
 
@@ -28,17 +37,30 @@ def run(options: argparse.Namespace) -> None:
     uses = list(store.pointers())
     for problem in (use.problem for use in uses if use.problem):
         say(f"keeping all that it may name: {problem}")
+    without_file = retired(dict.fromkeys(use.partition for use in uses))
+    forgotten: list[str] = options.forget
+    for name in forgotten:
+        if name not in without_file:
+            there = ", ".join(without_file) or "none"
+            raise BadInput(f"--forget {name}: not an experiment that has lost its file; those that have: {there}")
     known = versions(store, uses)
-    unused, abandoned = prunable(known, age), leftovers(store, age)
-    young = len(prunable(known, timedelta(0))) - len(unused)
+    unused, abandoned = prunable(known, age, forgotten), leftovers(store, age)
+    young = len(prunable(known, timedelta(0), forgotten)) - len(unused)
     doing = "deleting" if options.yes else "would delete"
     for entry in unused:
-        say(f"{doing} {entry.asset} {entry.key} {entry.bytes / 1e6:.2f} MB")
+        say(f"{doing} {entry.asset} {entry.key} {_megabytes(entry)}")
     for leftover in abandoned:
         where = leftover.folder.path(leftover.name)
         say(f"{doing} {leftover.what} {where} {leftover.bytes / 1e6:.2f} MB, last touched {leftover.touched:%F %R}")
-    if options.yes and (unused or abandoned):
+    for name in without_file:
+        if name not in forgotten:
+            own = [e for e in prunable(known, age, [name]) if e.used_by]
+            say(f"kept for {name}, which has no file in {folder()}: {_megabytes(*own)}; --forget {name} lets it go")
+    if options.yes and (unused or abandoned or forgotten):
         store.own()
+        for use in uses:
+            if use.partition in forgotten:
+                store.unpoint(use.partition, use.asset)
         for entry in prune(store, unused):
             say(f"kept {entry.asset} {entry.key}: it has just come into use")
         sweep(abandoned)
@@ -46,3 +68,7 @@ def run(options: argparse.Namespace) -> None:
     counted = f"{len(unused)} versions and {len(abandoned)} leftovers, {size / 1e6:.2f} MB"
     kept = f"; {young} more will be old enough, or with --hours" if young else ""
     say(counted + kept + ("" if options.yes else "; add --yes"))
+
+
+def _megabytes(*entries: Entry) -> str:
+    return f"{sum(entry.bytes for entry in entries) / 1e6:.2f} MB"

@@ -22,6 +22,8 @@ from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
 LONGEST_NAME = 240
 """Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
 MOST_POINTS = 10_000
+OPERATION = frozenset({"launcher", "show_points", "ask"})
+"""Settings that say how the work is done and nothing about what comes of it: in no key and in no report."""
 
 
 class Experiment(Section):
@@ -49,6 +51,12 @@ class Experiment(Section):
     trained_by: str = ""
     """Another experiment, or a point of its sweep, whose leaders are tested here: with another team, or on other tasks.
     What training makes is made with that experiment's settings; everything else with this one's."""
+    show_points: bool = True
+    """Whether the points of `sweep` are partitions in Dagster, as the experiment itself is. Hidden ones can be run by
+    name."""
+    ask: bool = False
+    """Whether a run in Dagster must be meant before it makes anything, for what costs more than a click should: it then
+    needs the tag `mlpo/approved` with this experiment's name. Reuse never asks."""
     claims: Claims | None = None
     """What is tested over the points of `sweep`."""
 

@@ -9,7 +9,7 @@ import itertools
 import os
 import re
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,37 @@ def names(path: Path) -> list[str]:
         return [path.stem, *points(load(path))]
     except BadInput:
         return [path.stem]
+
+
+def shown(path: Path) -> list[str]:
+    """The names of one file that are partitions in Dagster: without its points where it hides them."""
+    try:
+        experiment = load(path)
+    except BadInput:
+        return [path.stem]
+    return [path.stem, *(points(experiment) if experiment.show_points else ())]
+
+
+def retired(known: Iterable[str], stands_for: Callable[[Path], list[str]] = names) -> list[str]:
+    """Those names that no experiment file stands for any more.
+
+    A file that cannot be read now keeps its points, and a folder without any file keeps everything: neither says that
+    an experiment is gone.
+
+    Args:
+        known: Names that files stood for once.
+        stands_for: The names of one file: all, or those that are `shown`.
+    """
+    there = {path.stem: path for path in files()}
+    if not there:
+        return []
+    now = {stem: None if _wrong(path) else stands_for(path) for stem, path in there.items()}
+
+    def is_gone(name: str) -> bool:
+        stem = name.partition("--")[0]
+        return stem not in now or ((of_file := now[stem]) is not None and name not in of_file)
+
+    return [name for name in known if is_gone(name)]
 
 
 def points(experiment: Experiment) -> list[str]:

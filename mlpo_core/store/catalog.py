@@ -1,6 +1,6 @@
 """What versions exist, what refers to them, and deleting those that nothing refers to."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -57,13 +57,19 @@ def versions(store: Store, uses: Iterable[Use] | None = None) -> list[Entry]:
     return [entry for entry in entries if entry.finished or entry.bytes]
 
 
-def prunable(entries: list[Entry], older_than: timedelta) -> list[Entry]:
-    """Versions of that age which nothing reaches. Unfinished ones stay: a run may be writing or resuming them."""
+def prunable(entries: list[Entry], older_than: timedelta, forgotten: Collection[str] = ()) -> list[Entry]:
+    """Versions of that age which no experiment reaches, or only forgotten ones do.
+
+    Unfinished ones stay: a run may be writing or resuming them.
+    """
     limit = datetime.now(UTC) - older_than
     return [
         e
         for e in entries
-        if (e.finished or e.damage) and not e.used_by and e.touched <= limit and VERSION.fullmatch(e.key)
+        if (e.finished or e.damage)
+        and set(e.used_by) <= set(forgotten)
+        and e.touched <= limit
+        and VERSION.fullmatch(e.key)
     ]
 
 

@@ -5,13 +5,17 @@ import json
 import logging
 import os
 import urllib.request
+from collections.abc import Iterator
 
 import dagster as dg
 
 from mlpo_core.chain.stages import STAGES
-from mlpo_core.experiment.files import files
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment.files import files, shown
 from pipelines.abandoned import end_abandoned
-from pipelines.partitions import EXPERIMENTS, register
+from pipelines.foresight import asks, foreseen
+from pipelines.partitions import EXPERIMENTS, changes
+from pipelines.settings import data_versions, latest_data_versions, observation
 
 CHAIN = dg.define_asset_job(
     "experiment_chain",
@@ -22,16 +26,46 @@ CHAIN = dg.define_asset_job(
 
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
-def experiment_files(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Registers new and edited experiment files, and their sweep points, as partitions."""
+def experiment_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Registers new experiment files, and shown points, as partitions, and retires those of removed files.
+
+    Settings that are not those seen last are observed, so that the partitions of edited files show what is stale.
+    """
     now = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files()}
     before: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     if now == before:
         return dg.SkipReason("no experiment file is new or edited")
     edited = [name for name, digest in now.items() if before.get(name) not in (None, digest)]
-    registered = register(context.instance)
-    context.update_cursor(json.dumps(now))
-    return dg.SkipReason(f"registered: {', '.join(registered) or 'none'}; edited: {', '.join(edited) or 'none'}")
+    new, retired = changes(context.instance)
+    requests = [
+        *([EXPERIMENTS.build_add_request(new)] if new else []),
+        *([EXPERIMENTS.build_delete_request(retired)] if retired else []),
+    ]
+    said = {"registered": new, "edited": edited, "retired": retired}
+    return dg.SensorResult(
+        skip_reason="; ".join(f"{what}: {', '.join(names) or 'none'}" for what, names in said.items()),
+        dynamic_partitions_requests=requests,
+        asset_events=list(_observed(context.instance)),
+        cursor=json.dumps(now),
+    )
+
+
+def _observed(instance: dg.DagsterInstance) -> Iterator[dg.AssetObservation]:
+    """The settings that are not those observed last. Of every file: one may take its leaders from an edited one."""
+    last = {asset: latest_data_versions(instance, asset) for asset in STAGES}
+    for path in files():
+        for partition in shown(path):
+            for asset, version in data_versions(partition).items():
+                if last[asset].get(partition) != version:
+                    yield observation(partition, asset, version)
+
+
+changed = dg.AutomationConditionSensorDefinition(
+    "changed",
+    target=dg.AssetSelection.all(),
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="When switched on, makes again within a minute what was made with other settings or from other inputs.",
+)
 
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -46,6 +80,7 @@ def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.S
     """Materializes again what was ever materialized, per experiment.
 
     Mutable inputs (hub revisions, files, the experiment itself) are read anew, and only what they changed is computed.
+    An experiment that asks before it makes anything is left out until somebody made what it lacks.
     """
     made: dict[str, list[dg.AssetKey]] = {}
     for asset in STAGES:
@@ -59,9 +94,20 @@ def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.S
             asset_selection=assets,
         )
         for partition, assets in sorted(made.items())
-        if partition in known
+        if partition in known and not _waits_for_a_person(context, partition, assets)
     ]
     return requests or dg.SkipReason("nothing has been materialized yet")
+
+
+def _waits_for_a_person(context: dg.ScheduleEvaluationContext, partition: str, assets: list[dg.AssetKey]) -> bool:
+    names = [asset.to_user_string() for asset in assets]
+    try:
+        lacking = foreseen(partition, set(names)) if asks(partition, names) else []
+    except BadInput:
+        return False  # its run says so
+    if lacking:
+        context.log.warning(f"{partition} asks before it makes {', '.join(lacking)}: left out")
+    return bool(lacking)
 
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=30)

@@ -140,6 +140,7 @@ class Team:
 
     def _configure(self) -> None:
         settings = yaml.safe_load((REPOSITORY / "infra" / "compose" / "dagster.yaml").read_text())
+        del settings["compute_logs"]  # what steps write stays here
         settings["storage"]["postgres"]["postgres_db"].update(hostname=self._postgres.host, port=self._postgres.port)
         settings["local_artifact_storage"] = {
             "module": "dagster.core.storage.root",

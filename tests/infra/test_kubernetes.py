@@ -75,7 +75,7 @@ def test_every_service_and_policy_selects_a_pod() -> None:
     labels = [template["metadata"]["labels"] for template in (*templates, *(group["template"] for group in GROUPS))]
     selectors = [d["spec"]["selector"] for d in BUILT_IN if d["kind"] == "Service"]
     selectors += [d["spec"]["podSelector"]["matchLabels"] for d in BUILT_IN if d["kind"] == "NetworkPolicy"]
-    assert len(selectors) == 6
+    assert len(selectors) == 7
     for selector in selectors:
         assert any(selector.items() <= given.items() for given in labels), selector
 

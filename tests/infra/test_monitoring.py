@@ -1,6 +1,7 @@
 """What watches a team's instance: read by promtool, and carried out by a real Prometheus on a real object store."""
 
 import json
+import re
 import shutil
 import subprocess
 import urllib.request
@@ -10,6 +11,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from pipelines.metrics import GAUGES
 from tests.conftest import missing_service
 from tests.s3_server import S3Server
 from tests.support import REPOSITORY, free_port, wait_for
@@ -52,6 +54,18 @@ def test_what_is_scraped_is_a_service_of_the_compose_file() -> None:
     assert {target.partition(":")[0] for target in targets} <= set(services)
     port = next(t for t in targets if t.startswith("objects:")).partition(":")[2]
     assert f"-metricsPort={port}" in services["objects"]["command"]
+
+
+def test_rules_and_dashboard_read_metrics_that_there_are(tmp_path: Path) -> None:
+    panels = json.loads((FOLDER / "dashboard.json").read_text())["panels"]
+    shown = " ".join(target["expr"] for panel in panels for target in panel["targets"])
+    assert set(re.findall(r"dagster_\w+", shown)) == set(GAUGES)
+    assert set(re.findall(r"dagster_\w+", (FOLDER / "alerts.yml").read_text())) <= set(GAUGES)
+    expressions = [target["expr"] for panel in panels for target in panel["targets"]]
+    rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(expressions)]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    done = promtool("check", "rules", str(tmp_path / "rules.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ def answer() -> int:
 @pytest.mark.slow
 def test_a_run_is_recorded_in_postgresql(postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = yaml.safe_load(CONFIG.read_text())
+    del config["compute_logs"]  # test_instance.py has an object store too
     database = config["storage"]["postgres"]["postgres_db"]
     database.update(hostname=postgres.host, port=postgres.port, username=postgres.user, db_name=postgres.database)
     monkeypatch.setenv("DAGSTER_POSTGRES_PASSWORD", "unused: the test server trusts loopback")

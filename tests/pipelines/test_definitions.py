@@ -37,7 +37,9 @@ ASSETS = {
 
 
 def test_the_assets_are_those_of_the_design() -> None:
-    assert {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()} == ASSETS == set(STAGES)
+    graph = defs.resolve_asset_graph()
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == ASSETS == set(STAGES)
+    assert {key.to_user_string() for key in graph.external_asset_keys} == {f"settings/{asset}" for asset in ASSETS}
 
 
 def test_definitions_are_as_they_were() -> None:
@@ -98,7 +100,7 @@ def _describe() -> dict[str, object]:
             "pools": sorted(node.pools or ()),
             "checks": {c.name: {"blocking": c.blocking} for c in checks_of(key.to_user_string())},
         }
-        for key in sorted(graph.get_all_asset_keys())
+        for key in sorted(graph.materializable_asset_keys)
         for node in [graph.get(key)]
     }
     repository = defs.get_repository_def()

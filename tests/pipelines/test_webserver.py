@@ -1,13 +1,20 @@
 """The webserver and the daemon as a user starts them: the graph is served, a run can be launched and ended."""
 
 import json
+import os
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+import dagster as dg
 import psutil
 import pytest
 
 from mlpo_core.chain.stages import STAGES
+from pipelines.abandoned import SIGNATURE
+from pipelines.stage_asset import ACCELERATOR
+from pipelines.tags import MAKES
 from tests.pipelines.webserver import GRAPH, TERMINATE, Server, serving
 from tests.support import gone, listening, wait_for, write_recorded
 
@@ -23,8 +30,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     write_recorded(folder / "recorded")
     experiment = {
         "name": "votes",
-        "tasks": [{"benchmark": "math", "source": "recorded"}],
+        "tasks": [{"benchmark": "math", "source": "recorded", "divide_test": True, "shares": [0.6, 0.1, 0.3]}],
         "team": {"agents": [{"name": "good", "model": "recorded:good"}]},
+        "proposals": {"samples_per_agent": 2, "benchmark_samples": 3},
         "engine": {"kind": "recorded", "recorded": str(folder / "recorded")},
     }
     (folder / "experiments" / "votes.yaml").write_text(json.dumps(experiment))
@@ -35,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "base_models": {"steps": 1_000_000, "blind_spots": {"alpha": {"sum": {"3": "8"}}}},
     }
     (folder / "experiments" / "long.yaml").write_text(json.dumps(long_training))
-    with serving(folder) as server:
+    with serving(folder, most_at_work=2) as server:
         yield server
 
 
@@ -61,15 +69,52 @@ def test_an_asset_can_be_materialized(server: Server) -> None:
     assert {"dagster/row_count", "dagster/column_schema", "dagster/column_lineage", "preview", "outcome"} <= labels
 
 
+def test_what_only_reuses_passes_a_training_and_a_killed_worker_gives_its_slot_back(server: Server) -> None:
+    succeeded(server, server.launch("tasks", "votes"))
+    succeeded(server, server.launch("base_models", "votes"))
+    succeeded(server, server.launch("tasks", "long"))
+    with dg.DagsterInstance.from_config(str(server.folder)) as instance:
+        training = server.launch("base_models", "long")
+        wait_for(lambda: holder(instance) == training, 180, "the training holds the slot")
+        waiting = server.launch("agent_proposals", "votes")
+        behind = f"waiting for a slot of pool accelerator behind base_models of run {training}"
+        wait_for(lambda: behind in log(instance, waiting), 180, "the second says what it waits for")
+        third = server.launch("benchmark_proposals", "votes")
+        started = time.monotonic()
+        succeeded(server, server.launch("base_models", "votes"))
+        print(f"a run that reuses: {time.monotonic() - started:.1f} s behind a training and two who wait")
+        assert holder(instance) == training
+        assert server.run(training)["status"] == server.run(waiting)["status"] == "STARTED"
+        assert server.run(third)["status"] == "QUEUED", "two runs that make something are as many as may be"
+        assert instance.get_run_by_id(third).tags[MAKES] == "benchmark_proposals"
+        os.kill(int(instance.get_run_by_id(training).tags[SIGNATURE].split()[1]), signal.SIGKILL)
+        succeeded(server, waiting)
+        assert server.run(training)["status"] == "FAILURE"
+        succeeded(server, third)
+
+
 def test_terminating_a_run_ends_its_processes(server: Server) -> None:
     wait_for(lambda: "long" in partitions(server), 120, "the partition is there")
-    tasks = server.launch("tasks", "long")
-    assert wait_for(lambda: server.finished(tasks), 180, "tasks are made") == "SUCCESS"
+    succeeded(server, server.launch("tasks", "long"))
     run_id = server.launch("base_models", "long")
     spec = wait_for(lambda: phases(server), 180, "the phase has started")
     assert server.ask(TERMINATE, id=run_id)["terminateRun"]["__typename"] == "TerminateRunSuccess"
     wait_for(lambda: gone(spec), 10, "nothing of the phase is left")
     assert wait_for(lambda: server.finished(run_id), 60, "the run has ended") == "CANCELED"
+
+
+def succeeded(server: Server, run_id: str) -> None:
+    assert wait_for(lambda: server.finished(run_id), 240, "the run has ended") == "SUCCESS"
+
+
+def holder(instance: dg.DagsterInstance) -> str | None:
+    """The run that holds the accelerator."""
+    slots = instance.event_log_storage.get_concurrency_info(ACCELERATOR).claimed_slots
+    return next((slot.run_id for slot in slots), None)
+
+
+def log(instance: dg.DagsterInstance, run_id: str) -> str:
+    return "\n".join(entry.user_message for entry in instance.all_logs(run_id))
 
 
 def partitions(server: Server) -> list[str]:

@@ -67,10 +67,11 @@ class Server(NamedTuple):
         return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
 
 
-def configure(folder: Path) -> dict[str, str]:
+def configure(folder: Path, most_at_work: int = 4) -> dict[str, str]:
     """Make a folder the home of a Dagster instance with the repository's settings; returns its environment."""
-    settings = (REPOSITORY / "dagster.yaml").read_text()
-    (folder / "dagster.yaml").write_text(settings.replace(".dagster/", f"{folder}/dagster/"))
+    settings = (REPOSITORY / "dagster.yaml").read_text().replace(".dagster/", f"{folder}/dagster/")
+    assert "limit: 4}" in settings
+    (folder / "dagster.yaml").write_text(settings.replace("limit: 4}", f"limit: {most_at_work}}}"))
     return {
         "DAGSTER_HOME": str(folder),
         "MLPO_ROOT": str(folder / "root"),
@@ -79,14 +80,15 @@ def configure(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *location: str) -> Iterator[Server]:
+def serving(folder: Path, *location: str, most_at_work: int = 4) -> Iterator[Server]:
     """`dagster dev` on a copy of the instance's configuration, with experiments of the test's own.
 
     Args:
         folder: Where the instance, the store and the experiments are.
         location: Options that name another code location than the repository's.
+        most_at_work: How many runs may make something at once.
     """
-    environment = configure(folder)
+    environment = configure(folder, most_at_work)
     port = free_port()
     process = subprocess.Popen(
         [

@@ -8,6 +8,7 @@ import yaml
 
 from mlpo_core.benchmark.report.views import View
 from mlpo_core.experiment import Experiment
+from mlpo_core.experiment.config import OPERATION
 from mlpo_core.store import Dataset
 
 
@@ -27,7 +28,7 @@ def provenance(experiment: Experiment, partition: str, chain: Mapping[str, Datas
     """The provenance of a report.
 
     Args:
-        experiment: With every section but the launcher, which changes no result.
+        experiment: With every section but those that change no result (`OPERATION`).
         partition: Its name.
         chain: Every version that the report rests on.
     """
@@ -42,7 +43,7 @@ def provenance(experiment: Experiment, partition: str, chain: Mapping[str, Datas
 
 def settings(experiment: Experiment) -> str:
     """The resolved settings as YAML."""
-    values = experiment.model_dump(mode="json", include=set(Experiment.model_fields) - {"launcher"})
+    values = experiment.model_dump(mode="json", include=set(Experiment.model_fields) - OPERATION)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 
 

@@ -14,6 +14,7 @@ from mlpo_core.store.catalog import ANY, RUNNING, Entry, prunable, prune, versio
 from mlpo_core.store.leases import LEASES, leased
 from mlpo_core.store.leftovers import leftovers, sweep
 from mlpo_core.store.names import MARKER
+from tests.support import REPOSITORY
 
 NOW = timedelta(0)
 T1, T2, H1, HALF = ("a1" * 10, "a2" * 10, "b1" * 10, "c1" * 10)
@@ -69,6 +70,30 @@ def test_prune_deletes_only_what_nothing_reaches_and_only_when_told(
     assert store.find("tasks", T2) is not None
     assert main(["prune", "--hours", "0", "--root", str(tmp_path), "--yes"]) == 0
     assert store.find("tasks", T2) is None and store.find("tasks", T1) is not None
+
+
+def test_prune_names_experiments_without_a_file_and_lets_them_go_when_told(
+    tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiments = tmp_path / "experiments-of-the-test"
+    monkeypatch.setenv("MLPO_EXPERIMENTS", str(experiments))
+    experiments.mkdir()
+    (experiments / "tiny.yaml").write_text((REPOSITORY / "experiments" / "tiny.yaml").read_text())
+    root = str(tmp_path / "root")
+    store = Store(root)
+    shared, own = put(store, "tasks", T1, TASK), put(store, "tasks", T2, TASK)
+    store.point("tiny", shared)
+    store.point("gone", own)
+    store.point("gone", put(store, "hard_tasks", H1, HARD, tasks=T1))
+    assert main(["prune", "--hours", "0", "--root", root, "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "kept for gone, which has no file in" in said and "tiny" not in said
+    assert store.find("tasks", T2) and store.find("hard_tasks", H1)
+    assert main(["prune", "--hours", "0", "--root", root, "--yes", "--forget", "tiny"]) == 2
+    assert "those that have: gone" in capsys.readouterr().err
+    assert main(["prune", "--hours", "0", "--root", root, "--yes", "--forget", "gone"]) == 0
+    assert store.find("tasks", T2) is None and store.find("hard_tasks", H1) is None
+    assert store.find("tasks", T1) and [(u.partition, u.ref) for u in store.pointers()] == [("tiny", shared)]
 
 
 def test_unfinished_versions_are_listed_and_never_pruned(tmp_path: Path) -> None:

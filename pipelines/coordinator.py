@@ -1,0 +1,45 @@
+"""The run queue: only runs that have something to make count against the limit on runs.
+
+A run is looked up before it is queued. One that will make versions is tagged with their assets, and `dagster.yaml`
+limits how many runs with that tag go on at once; one that only reuses passes them. So the nightly schedule confirms
+every report while a training of days holds the accelerator and others wait behind it.
+"""
+
+import logging
+
+import dagster as dg
+from dagster._core.run_coordinator import (  # Dagster's own way to extend its queue: has no public name
+    QueuedRunCoordinator,
+    SubmitRunContext,
+)
+
+from mlpo_core.chain.stages import STAGES
+from mlpo_core.errors import BadInput
+from pipelines.foresight import foreseen
+from pipelines.tags import FRESH, MAKES
+
+_PARTITION = "dagster/partition"
+
+
+class LookupRunCoordinator(QueuedRunCoordinator):
+    """Dagster's queue, with a tag on the runs that will make something."""
+
+    def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
+        """Tag the run if it will make versions, and queue it."""
+        run = context.dagster_run
+        if made := made_by(run):
+            self._instance.add_run_tags(run.run_id, {MAKES: ", ".join(made)})
+        return super().submit_run(context)
+
+
+def made_by(run: dg.DagsterRun) -> list[str]:
+    """The assets that a run will make. What cannot be looked up, because the store does not answer, counts as made."""
+    assets = {key.to_user_string() for key in run.asset_selection or ()} or set(STAGES)
+    partition = run.tags.get(_PARTITION)
+    try:
+        return foreseen(partition, assets, fresh=FRESH in run.tags) if partition else []
+    except BadInput:
+        return []  # the run will say so, and end at once
+    except Exception:
+        logging.getLogger(__name__).exception("run %s counts as one that makes versions", run.run_id)
+        return sorted(assets)
