@@ -83,6 +83,11 @@ class Leader:
         return list(self._house.team.agents)
 
     @property
+    def example(self) -> str:
+        """A question that it can answer: one of the experiment's own."""
+        return next(reversed(self._source.tasks), "What is 6 times 7?")
+
+    @property
     def agents_down(self) -> int:
         """How many agents were late or away a moment ago."""
         return self._house.team.down

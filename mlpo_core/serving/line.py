@@ -46,18 +46,20 @@ class _Call:
 class Line:
     """Requests to one engine, from any thread.
 
-    An engine that one thread alone may call gets all that waits, as long as it is sampled alike, in one call; other
-    engines form batches themselves. A future that is cancelled is not begun, or ends where the engine can end it.
+    A future that is cancelled is not begun, or ends where the engine can end it.
+
+    Args:
+        engine: Whom they go to.
+        turns: Calls an engine that one thread alone may call; others are called by a thread for each request, and
+            form batches themselves.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, turns: "Turns") -> None:
         self._engine = engine
         self._waiting: deque[_Call] = deque()
-        self._changed = Condition()
-        self._closed = False
-        self._thread = Thread(target=self._serve, name="line", daemon=True) if engine.at_once == 1 else None
-        if self._thread:
-            self._thread.start()
+        self._turns = turns if engine.at_once == 1 else None
+        if self._turns:
+            self._turns.add(self)
 
     def ask(self, request: Request, sampling: Sampling, hear: Hear | None = None) -> Future[Generation]:
         """The generation, when it is there.
@@ -68,39 +70,32 @@ class Line:
             hear: Follows what is written, from another thread, where the engine can be followed.
         """
         call = _Call(request, sampling, hear)
-        if self._thread is None:
+        if self._turns:
+            with self._turns.changed:
+                self._waiting.append(call)
+                self._turns.changed.notify()
+        else:
             Thread(target=self._make, args=([call],), daemon=True).start()
-            return call.future
-        with self._changed:
-            if self._closed:
-                raise RuntimeError("this line is closed")
-            self._waiting.append(call)
-            self._changed.notify()
         return call.future
 
-    def close(self) -> None:
-        """Free the engine, after what it is generating. What waits is cancelled."""
-        with self._changed:
-            self._closed = True
-            for call in self._waiting:
-                call.future.cancel()
-            self._waiting.clear()
-            self._changed.notify()
-        if self._thread:
-            self._thread.join()
-        self._engine.close()
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything to make."""
+        return bool(self._waiting)
 
-    def _serve(self) -> None:
-        while calls := self._next():
-            self._make(calls)
-
-    def _next(self) -> list[_Call]:
-        """All that waits and is sampled like what has waited longest; nothing when the line is closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
+    def serve(self) -> None:
+        """Make all that waits and is sampled like what has waited longest."""
+        assert self._turns
+        with self._turns.changed:
             taken = [call for call in self._waiting if call.sampling == self._waiting[0].sampling]
             self._waiting = deque(call for call in self._waiting if call not in taken)
-            return taken
+        self._make(taken)
+
+    def close(self) -> None:
+        """Free the engine. What waits is cancelled."""
+        while self._waiting:
+            self._waiting.popleft().future.cancel()
+        self._engine.close()
 
     def _make(self, calls: list[_Call]) -> None:
         wanted = [call for call in calls if not call.gone()]
@@ -123,3 +118,41 @@ class Line:
         if isinstance(self._engine, Following):
             return self._engine.follow(requests, sampling, calls)
         return self._engine.generate(requests, sampling)
+
+
+class Turns:
+    """The thread that calls all engines of which one thread alone may call, one after the other, in the lines' order.
+
+    They share processor or device anyway. While one generates, what the others will be asked gathers: requests that
+    began apart come together.
+    """
+
+    def __init__(self) -> None:
+        self.changed = Condition()
+        """Held while a request is put into a line."""
+        self._lines: list[Line] = []
+        self._closed = False
+        self._thread = Thread(target=self._run, name="engines", daemon=True)
+        self._thread.start()
+
+    def add(self, line: Line) -> None:
+        """Serve a line too."""
+        with self.changed:
+            self._lines.append(line)
+
+    def close(self) -> None:
+        """End after what is being generated."""
+        with self.changed:
+            self._closed = True
+            self.changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self._closed or any(line.waits for line in self._lines))
+                lines = list(self._lines)
+            for line in lines:
+                if self._closed:
+                    return
+                line.serve()

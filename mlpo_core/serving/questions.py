@@ -21,7 +21,7 @@ def as_task(text: str, experiment: Experiment, known: Mapping[str, Task]) -> Tas
     Raises:
         Refusal: The question is empty.
     """
-    asked = text.strip()
+    asked = text.encode("utf-8", "replace").decode().strip()
     if not asked:
         raise Refusal("the question is empty", param="messages")
     if task := known.get(asked):

@@ -30,7 +30,7 @@ class Source:
     experiment: Experiment
     leader: Located
     agents: Mapping[str, Located]
-    tasks: Mapping[str, Task]
+    tasks: dict[str, Task]
 
 
 def of_experiment(experiment: Experiment, store: Store) -> Source:

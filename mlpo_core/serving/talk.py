@@ -20,9 +20,9 @@ from mlpo_core.methods.leaders import led
 from mlpo_core.methods.votes import tally
 from mlpo_core.prompts.agent import agent_prompt
 from mlpo_core.prompts.budget import PromptMaker, Proposal
-from mlpo_core.prompts.leader import with_absent
+from mlpo_core.prompts.leader import leader_prompt, with_absent
 from mlpo_core.proposals.workload import first_sampling, first_seed
-from mlpo_core.rounds.conversation import Conversations, Turn
+from mlpo_core.rounds.conversation import Conversations
 from mlpo_core.rounds.requests import leading, request_of, revising
 from mlpo_core.serving.answer import Absent, Answer, Call
 from mlpo_core.serving.member import Member, Reply, Unanswered
@@ -97,9 +97,10 @@ class Talk:
             Refusal: Too few agents answered, the leader did not, or the prompt does not fit.
         """
         began = time.monotonic()
+        await self._check_length(leader_prompt(self._task, ()))  # before anything is paid
         answered = {} if self._plan.method == "solo" else await self._first_answers()
         self._agents_s += time.monotonic() - began
-        final = self._vote(answered) if self._plan.method == "vote" else await self._rounds(answered)
+        final = await self._vote(answered) if self._plan.method == "vote" else await self._rounds(answered)
         seconds = time.monotonic() - began
         return Answer(
             final.text,
@@ -179,7 +180,7 @@ class Talk:
         )
         if wishes.max_tokens is not None and round_ == self._plan.rounds - 1:
             sampling = sampling._replace(max_new_tokens=min(wishes.max_tokens, sampling.max_new_tokens))
-        await self._check_length(turn)
+        await self._check_length(turn.prompt)
         request = request_of(self._experiment, turn, sampling)
         try:
             reply = await self._house.team.leader.ask(round_, request, sampling, hear)
@@ -194,23 +195,23 @@ class Talk:
         """Agents that were asked."""
         return 0 if self._plan.method == "solo" else len(self._experiment.team.agents)
 
-    async def _check_length(self, turn: Turn) -> None:
+    async def _check_length(self, prompt: str) -> None:
         leader = self._experiment.leader
         assert leader
-        tokens = await asyncio.to_thread(self._count, turn.prompt)
+        tokens = await asyncio.to_thread(self._count, prompt)
         if tokens > (most := leader.max_context - leader.max_new_tokens):
             raise Refusal(
                 f"the leader's prompt has {tokens} tokens and {most} fit (leader.max_context less "
-                "leader.max_new_tokens): shorten the question, or ask solo",
+                "leader.max_new_tokens): ask something shorter, or show the leader less (leader.information)",
                 code="context_length_exceeded",
                 param="messages",
             )
 
-    def _vote(self, answered: dict[str, Reply]) -> Reply:
+    async def _vote(self, answered: dict[str, Reply]) -> Reply:
         """The answer that most of the team gave; a tie is drawn as in the benchmark."""
         replies = list(answered.values())
-        verdicts = self._house.grader.grade_many([(self._task, reply.text) for reply in replies])
-        forms = [None if v.extracted is None else canonical(self._task.answer_kind, v.extracted) for v in verdicts]
+        extracted = await self._read([reply.text for reply in replies])
+        forms = [None if found is None else canonical(self._task.answer_kind, found) for found in extracted]
         answers = sorted({form for form in forms if form is not None})
         codes = np.array([[-1 if form is None else answers.index(form) for form in forms]])
         name = f"majority_vote@{len(replies)}"
@@ -241,6 +242,10 @@ class Talk:
         assert self._experiment.leader
         if self._experiment.leader.information != "answers":
             return [None] * len(texts)
+        return await self._read(texts)
+
+    async def _read(self, texts: Sequence[str]) -> list[str | None]:
+        """The answers read out of texts."""
         pairs = [(self._task, text) for text in texts]
         return [v.extracted for v in await asyncio.to_thread(self._house.grader.grade_many, pairs)]
 

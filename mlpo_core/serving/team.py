@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from mlpo_core.engines import Engine, open_engine
 from mlpo_core.experiment import EngineConfig, Experiment
 from mlpo_core.models.locate import Located
-from mlpo_core.serving.line import Line
+from mlpo_core.serving.line import Line, Turns
 from mlpo_core.serving.member import Member
 from mlpo_core.serving.source import Source
 
@@ -25,10 +25,11 @@ class Team:
     def __init__(self, source: Source, wait_s: float) -> None:
         self.experiment: Experiment = source.experiment
         self._lines: dict[_Model, Line] = {}
+        self._turns = Turns()
         models = _models(source)
         try:
             for model in dict.fromkeys(models.values()):
-                self._lines[model] = Line(self._open(model, len(set(models.values()))))
+                self._lines[model] = Line(self._open(model, len(set(models.values()))), self._turns)
         except BaseException:
             self.close()
             raise
@@ -44,11 +45,10 @@ class Team:
 
     def close(self, wait_s: float | None = None) -> bool:
         """Free the engines; whether all were free within so many seconds (None waits)."""
+        self._turns.close()
         lines = list(self._lines.values())
         self._lines.clear()
-        if not lines:
-            return True
-        pool = ThreadPoolExecutor(len(lines))
+        pool = ThreadPoolExecutor(len(lines) or 1)
         left = wait([pool.submit(line.close) for line in lines], wait_s).not_done
         pool.shutdown(wait=not left)
         return not left
@@ -60,12 +60,11 @@ class Team:
 
 
 def _models(source: Source) -> dict[str, _Model]:
-    """The model behind every member, the leader first."""
+    """The model behind every member, the leader last: in the order in which they are asked."""
+    agents = source.experiment.team.agents
+    found = {agent.name: (source.agents[agent.name], agent.trust_remote_code) for agent in agents}
     leader = source.experiment.leader
-    found = {LEADER: (source.leader, leader is not None and leader.trust_remote_code)}
-    for agent in source.experiment.team.agents:
-        found[agent.name] = (source.agents[agent.name], agent.trust_remote_code)
-    return found
+    return {**found, LEADER: (source.leader, leader is not None and leader.trust_remote_code)}
 
 
 def _sharing(engine: EngineConfig, models: int) -> EngineConfig:

@@ -54,15 +54,15 @@ class House(NamedTuple):
         return list(Dataset(ref).rows())
 
 
-def make(folder: Path) -> House:
-    """Make the experiment below a folder. `MLPO_EXPERIMENTS` must be `folder / "experiments"` meanwhile."""
+def make(folder: Path, width: int = 32) -> House:
+    """Make the experiment below a folder, with models of some width; `MLPO_EXPERIMENTS` must be its `experiments`."""
     house = House(folder / "experiments", folder / "root")
     house.experiments.mkdir(parents=True)
     (house.experiments / f"{NAME}.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     run(resolve("tasks", find(NAME), house.store))
     models = folder / "models"
     for seed, (name, family) in enumerate(FAMILIES.items()):
-        checkpoint(models / name, family, seed)
+        checkpoint(models / name, family, seed, width)
     rows = [
         {"name": n, "role": "leader" if n == "leader" else "agent", "model": n, "revision": "0"}
         | {"path": f"models/{n}", "parameters": 1}
@@ -71,16 +71,18 @@ def make(folder: Path) -> House:
     put(house.store, "base_models", rows, ("models", models))
     for asset in ("agent_proposals", "hard_tasks", "mlpo_dataset"):
         put(house.store, asset, [])
-    put(house.store, "mlpo_leader", [], ("checkpoint", checkpoint(folder / "trained", "qwen3", 9)))
+    put(house.store, "mlpo_leader", [], ("checkpoint", checkpoint(folder / "trained", "qwen3", 9, width)))
     for asset in ("benchmark_proposals", "team_rounds", "benchmark_predictions"):
         run(resolve(asset, find(NAME), house.store))
     return house
 
 
-def checkpoint(folder: Path, family: str, seed: int) -> Path:
+def checkpoint(folder: Path, family: str, seed: int, width: int) -> Path:
     """A random model that is sure of what it writes, and its tokenizer."""
     tokenizer = character_tokenizer()
-    model = small_model(family, len(tokenizer), seed)
+    model = small_model(
+        family, len(tokenizer), seed, hidden_size=width, intermediate_size=2 * width, head_dim=width // 4
+    )
     with torch.no_grad():
         model.lm_head.weight.mul_(4.0)
     model.save_pretrained(folder)
