@@ -5,10 +5,11 @@ PYTHON := $(VENV)/bin/python
 UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
 TORCH := torch==2.13.0
 PORT := 3000
+LEADER := tiny
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz simulate \
-	grading-exploits grading-suites requirements
+.PHONY: help demo serve serve-load claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz \
+	simulate grading-exploits grading-suites requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -22,6 +23,14 @@ ui: $(VENV)/.installed-demo
 	$(PYTHON) scripts/check_port.py $(PORT)
 	$(PYTHON) -m pipelines.register
 	$(VENV)/bin/dagster dev --host 127.0.0.1 --port $(PORT)
+
+## make serve        after `make demo`: the leader of `tiny` (LEADER=… another) as an OpenAI-compatible endpoint on loopback
+serve: $(VENV)/.installed-demo
+	$(PYTHON) -m mlpo_core serve $(LEADER)
+
+## make serve-load   32 clients × 60 s against an endpoint of small models on loopback: throughput, latency, memory
+serve-load: $(VENV)/.installed-test
+	$(PYTHON) -m bench.serving --seconds 60
 
 ## make claims       make the experiment `tiny-claims` point by point, and test its claims (some hours; resumable)
 claims: $(VENV)/.installed-demo

@@ -12,7 +12,7 @@ import time
 
 from bench.common import REPOSITORY, RESULTS, Row, parser, table
 
-SCRIPTS = ("update", "step", "trajectory", "proposals", "streaming", "grading", "imports", "rerun", "growth")
+SCRIPTS = ("update", "step", "trajectory", "proposals", "streaming", "grading", "imports", "rerun", "growth", "serving")
 _README = REPOSITORY / "bench" / "README.md"
 _MARK = "<!-- latest -->"
 

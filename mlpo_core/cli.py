@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, str] = {
     "init": "write a commented experiment to begin with",
     "run": "make the whole chain of an experiment, or one asset of it",
     "report": "an experiment's report, or several experiments side by side",
+    "ask": "ask a trained leader and its team",
+    "serve": "serve trained leaders as an OpenAI-compatible endpoint",
     "points": "make the chain of every point of an experiment's sweep",
     "claims": "test what an experiment claims over the points of its sweep",
     "trace": "the rows that led to an id, and what it led to",

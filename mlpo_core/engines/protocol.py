@@ -1,7 +1,7 @@
 """What an engine is: it generates text with one model."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from mlpo_core.types import Generation, Request
 
@@ -46,3 +46,31 @@ class Engine(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
+
+
+class Listener(Protocol):
+    """Follows one generation while it is written, in the thread that writes it."""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it wants the text before it is finished."""
+        ...
+
+    def hear(self, text: str) -> None:
+        """All that has been written so far."""
+        ...
+
+    def gone(self) -> bool:
+        """Whether nobody waits for it any more: what is written then ends where it is."""
+        ...
+
+
+@runtime_checkable
+class Following(Engine, Protocol):
+    """An engine whose generations can be followed."""
+
+    def follow(
+        self, requests: Sequence[Request], sampling: Sampling, listeners: Sequence[Listener]
+    ) -> list[Generation]:
+        """`generate`, with a listener for every request."""
+        ...

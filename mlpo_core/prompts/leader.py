@@ -31,6 +31,13 @@ def compact_leader_prompt(question: str, shown: Sequence[str]) -> str:
     return "\n".join((question, *(f"{i} {text}" for i, text in enumerate(shown, start=1))))
 
 
+def with_absent(task: Task, prompt: str, answered: int, asked: int) -> str:
+    """A leader prompt that says how many of its team answered, where not all did. A compact one shows it by itself."""
+    if answered >= asked or is_compact(task):
+        return prompt
+    return f"{prompt}\n\n{answered} of the {asked} members of your team answered."
+
+
 def shown(response: str, extracted: str | None, leader: Leader) -> str:
     """The part of a proposal that the leader reads, by `leader.information`."""
     match leader.information:

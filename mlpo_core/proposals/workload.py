@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.engines.tolerant import generate
-from mlpo_core.experiment import RECORDED, Agent, EngineConfig
+from mlpo_core.experiment import RECORDED, Agent, EngineConfig, Proposals
 from mlpo_core.grading import Grader
 from mlpo_core.models.locate import Located, locate
 from mlpo_core.progress import log
@@ -135,10 +135,20 @@ def members(ctx: Context) -> list[Member]:
     for agent in ctx.experiment.team.agents:
         if agent.model.startswith(RECORDED):
             continue
-        temperature = settings.temperature if agent.temperature is None else agent.temperature
-        sampling = Sampling(temperature, settings.top_p, settings.max_new_tokens)
+        sampling = first_sampling(settings, agent)
         members.append(Member(agent, locate(base_models, agent.name), revisions[agent.name], sampling))
     return members
+
+
+def first_sampling(settings: Proposals, agent: Agent) -> Sampling:
+    """How an agent is sampled before anybody else has answered."""
+    temperature = settings.temperature if agent.temperature is None else agent.temperature
+    return Sampling(temperature, settings.top_p, settings.max_new_tokens)
+
+
+def first_seed(seed: int, agent: str, task_id: str, sample: int) -> int:
+    """The seed of one of an agent's first answers; `seed` is the experiment's."""
+    return stable_seed(seed, agent, task_id, sample)
 
 
 def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> Iterator[Draft]:
@@ -156,7 +166,7 @@ def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> It
                 "sample_index": sample_index,
                 "model": agent.model,
                 "revision": revision,
-                "seed": stable_seed(ctx.experiment.seed, agent.name, task.task_id, sample_index),
+                "seed": first_seed(ctx.experiment.seed, agent.name, task.task_id, sample_index),
                 **sampling._asdict(),
             },
         )

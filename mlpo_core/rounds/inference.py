@@ -16,7 +16,7 @@ import pyarrow as pa
 from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import EngineConfig, Experiment, Leader
+from mlpo_core.experiment import EngineConfig, Leader
 from mlpo_core.grading import Grader
 from mlpo_core.methods import Dialogue, selected
 from mlpo_core.methods.deferral_leader import deferred_to
@@ -28,11 +28,12 @@ from mlpo_core.proposals.sets import proposal_sets
 from mlpo_core.rounds.contamination import check_disjoint
 from mlpo_core.rounds.conversation import Conversations, Turn, seeds
 from mlpo_core.rounds.latency import time_first_answers, time_turns
+from mlpo_core.rounds.requests import leading, request_of, revising
 from mlpo_core.store.schemas import TRAINED
 from mlpo_core.store.streaming import sums
 from mlpo_core.tasks import read_tasks
 from mlpo_core.tasks.index import TaskIndex, shards
-from mlpo_core.types import Generation, Request, Task, stable_seed
+from mlpo_core.types import Generation, Request, Task
 
 _CHUNK_ROWS = 16384
 """Generations of one model in one round, roughly: what a kill can cost."""
@@ -116,15 +117,14 @@ def _dialogues(ctx: Context, leader: Leader, samples: int) -> tuple[dict[str, Di
 def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iterator[Step]:
     """The steps of a chunk, in order. Only those in which somebody has a turn."""
     experiment, base = ctx.experiment, ctx.inputs["base_models"]
-    proposals, inference = experiment.proposals, experiment.inference
-    models: dict[tuple[str, str | None, bool, EngineConfig, float], list[str]] = {}
+    models: dict[tuple[str, str | None, bool, EngineConfig, Sampling], list[str]] = {}
     for agent in experiment.team.agents:
         if any(agent.name in d.seats and (d.greedy or d.rounds(experiment) > 1) for d in dialogues.values()):
             found = locate(base, agent.name)
-            warmth = inference.agent_temperature if agent.temperature is None else agent.temperature
-            model = (found.model, found.revision, agent.trust_remote_code, experiment.engine_of(agent), warmth)
+            trust, own = agent.trust_remote_code, revising(experiment, agent)
+            model = (found.model, found.revision, trust, experiment.engine_of(agent), own)
             models.setdefault(model, []).append(agent.name)
-    leader_sampling = Sampling(experiment.inference.temperature, 1.0, leader.max_new_tokens)
+    leader_sampling = leading(experiment, leader)
     vote_sampling = leader_sampling._replace(temperature=experiment.inference.vote_temperature)
     for round_ in range(max((d.rounds(experiment) for d in dialogues.values()), default=0)):
         going = [d for d in dialogues.values() if d.rounds(experiment) > round_]
@@ -134,8 +134,8 @@ def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iter
         }
         speaking = {model: names for model, names in speaking.items() if names}
         for model, names in speaking.items():
-            path, revision, trust, engine, warmth = model
-            sampling = Sampling(warmth if round_ else 0.0, proposals.top_p, proposals.max_new_tokens)
+            path, revision, trust, engine, own = model
+            sampling = own if round_ else own._replace(temperature=0.0)
             opener = partial(open_engine, engine, path, revision=revision, trust_remote_code=trust)
             yield Step(round_, names, "", model == list(speaking)[-1], sampling, False, opener)
         for asset, votes in dict.fromkeys((d.leader, d.votes > 0) for d in going if d.leader):
@@ -200,7 +200,7 @@ def _take(
     else:
         if step.leader:
             _check_lengths(turns, maker, leader)
-        requests = _requests(ctx.experiment, turns, step.sampling)
+        requests = [request_of(ctx.experiment, turn, step.sampling) for turn in turns]
         with step.open() as engine:
             rows = _rows(turns, _generate(requests, step.sampling, engine), grader)
             if timed:
@@ -211,12 +211,6 @@ def _take(
         conversations.hear(turn, by_id[turn.id])
     if step.last_agents:
         conversations.end_agents_turn()
-
-
-def _requests(experiment: Experiment, turns: Sequence[Turn], sampling: Sampling) -> list[Request]:
-    return [
-        Request(t.prompt, 0 if sampling.temperature == 0 else stable_seed("turn", experiment.seed, t.id)) for t in turns
-    ]
 
 
 def _generate(requests: Sequence[Request], sampling: Sampling, engine: Engine) -> list[Generation]:

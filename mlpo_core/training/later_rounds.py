@@ -17,8 +17,8 @@ import torch
 from accelerate import PartialState
 
 from mlpo_core.context import Context
-from mlpo_core.engines import Sampling, open_engine
-from mlpo_core.experiment import Agent, EngineConfig, Leader
+from mlpo_core.engines import open_engine
+from mlpo_core.experiment import EngineConfig, Leader
 from mlpo_core.grading import Grader
 from mlpo_core.mlpo import seats
 from mlpo_core.models.locate import locate
@@ -26,6 +26,7 @@ from mlpo_core.progress import log
 from mlpo_core.prompts import chat
 from mlpo_core.prompts.leader import leader_prompt, shown
 from mlpo_core.prompts.revision import revision_prompt
+from mlpo_core.rounds.requests import revising
 from mlpo_core.training.row_files import write_rows
 from mlpo_core.types import Request, Task, stable_seed
 
@@ -172,7 +173,8 @@ class LaterRounds:
                         )
                         for talk, text in zip(talks, texts, strict=True)
                     ]
-                    for mine, made in zip(revised, engine.generate(requests, self._sampling(team[seat])), strict=True):
+                    sampling = revising(self._ctx.experiment, team[seat])
+                    for mine, made in zip(revised, engine.generate(requests, sampling), strict=True):
                         mine[seat] = made.text.encode("utf-8", "replace").decode()  # half characters fit no file
         verdicts = iter(grader.grade_many([(t.task, r) for t, mine in zip(talks, revised, strict=True) for r in mine]))
         for talk, text, mine in zip(talks, texts, revised, strict=True):
@@ -198,9 +200,3 @@ class LaterRounds:
             partial(open_engine, engine, model, revision=revision, trust_remote_code=trust): positions
             for (model, revision, trust, engine), positions in members.items()
         }
-
-    def _sampling(self, agent: Agent) -> Sampling:
-        """An agent's, as in the T-round loop."""
-        settings = self._ctx.experiment
-        warmth = settings.inference.agent_temperature if agent.temperature is None else agent.temperature
-        return Sampling(warmth, settings.proposals.top_p, settings.proposals.max_new_tokens)
