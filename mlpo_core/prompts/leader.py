@@ -1,5 +1,6 @@
 """What the leader reads: the task, alone or with its team's answers."""
 
+import re
 from collections.abc import Sequence
 
 from mlpo_core.experiment import Leader
@@ -14,6 +15,8 @@ _TEAM = (
     "You lead a team. Below are a task and your team's answers, which may be wrong, even all of them. Judge them, work "
     "the task out between <think> and </think>, then write only the final answer between <answer> and </answer>."
 )
+_SHOWN = re.compile(r"\n\nAnswer \d{1,5} of your team:\n")
+_SHOWN_COMPACT = re.compile(r"\n\d{1,5} ")
 
 
 def leader_prompt(task: Task, shown: Sequence[str]) -> str:
@@ -29,6 +32,11 @@ def leader_prompt(task: Task, shown: Sequence[str]) -> str:
 def compact_leader_prompt(question: str, shown: Sequence[str]) -> str:
     """`leader_prompt` of a compact question: miniature models read one character per token, so no instructions."""
     return "\n".join((question, *(f"{i} {text}" for i, text in enumerate(shown, start=1))))
+
+
+def answers_shown(prompt: str) -> list[str]:
+    """The team's answers in a leader prompt, in order; what looks like one inside a question or answer counts too."""
+    return _SHOWN.split(prompt)[1:] or _SHOWN_COMPACT.split(prompt)[1:]
 
 
 def shown(response: str, extracted: str | None, leader: Leader) -> str:
