@@ -12,7 +12,7 @@ from mlpo_core.checks.finding import Check, Finding, Subject
 from mlpo_core.store.files import Folder
 from mlpo_core.store.manifest import FINDINGS
 
-VERSION = 1
+VERSION = 2
 """Raised by hand when a check changes, so that older findings are made again."""
 
 _OF_ASSET: Mapping[str, tuple[Check, ...]] = {

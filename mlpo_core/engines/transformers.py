@@ -69,6 +69,7 @@ class TransformersEngine:
         encoded = self._encode([r.prompt for r in requests])
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         found: list[Generation | None] = [None] * len(requests)
+        opening = chat.opening(self._tokenizer)
         for batch in plan(encoded, sampling.max_new_tokens, self._budget):
             started = time.monotonic()
             seeds = [requests[i].seed for i in batch.requests]
@@ -80,7 +81,7 @@ class TransformersEngine:
             for index, source, text, ids in zip(batch.requests, batch.sources, texts, written, strict=True):
                 length = len(batch.prompts[source])
                 found[index] = Generation(
-                    text=text,
+                    text=chat.restored(opening, text),
                     prompt_tokens=length,
                     cached_prompt_tokens=length if source == previous else 0,
                     completion_tokens=len(ids),

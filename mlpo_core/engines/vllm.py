@@ -67,6 +67,7 @@ class VLLMEngine:
 
         with self._encoding:
             known = {p: chat.encode(self._tokenizer, p) for p in dict.fromkeys(r.prompt for r in requests)}
+            opening = chat.opening(self._tokenizer)
         encoded = [known[r.prompt] for r in requests]
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         if not requests:
@@ -83,7 +84,7 @@ class VLLMEngine:
         prompts = [TokensPrompt(prompt_token_ids=ids) for ids in encoded]
         outputs = self._calls.run(prompts, requested)
         seconds = self._clock.charge(started) / len(requests)
-        return [_generation(output, seconds) for output in outputs]
+        return [_generation(output, opening, seconds) for output in outputs]
 
     def count_tokens(self, prompt: str) -> int:
         """Tokens of a prompt as it is sent, template included."""
@@ -128,10 +129,10 @@ def drawing_for(vllm_config: Any) -> str:
     return "mlpo_core.engines.vllm_drawing:Drawing"
 
 
-def _generation(output: Any, seconds: float) -> Generation:
+def _generation(output: Any, opening: str, seconds: float) -> Generation:
     written = output.outputs[0]
     return Generation(
-        text=written.text,
+        text=chat.restored(opening, written.text),
         prompt_tokens=len(output.prompt_token_ids),
         cached_prompt_tokens=output.num_cached_tokens or 0,
         completion_tokens=len(written.token_ids),

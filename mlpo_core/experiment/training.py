@@ -51,6 +51,9 @@ class RL(Section):
     temperature: float = Field(default=1.0, gt=0)
     format_weight: float = Field(default=0.1, ge=0)
     """Weight of the format term of the reward; correctness has weight 1."""
+    truncated: Literal["keep", "mask", "penalise"] = "keep"
+    """Completions cut off at `leader.max_new_tokens`: `keep` rewards them like others, `penalise` not at all, and with
+    `mask` they stay out of the loss, while their rewards still count in the mean of their group."""
     solo_share: Share = 0.0
     """Share of prompts without a team."""
     beta: float = Field(default=0.0, ge=0)

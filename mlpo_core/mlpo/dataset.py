@@ -94,6 +94,8 @@ def _row(task: Task, variant: int, made: LeaderPrompt, slot: int = 0) -> dict[st
         "answer": task.answer,
         "answer_kind": task.answer_kind,
         "choices": list(task.choices),
+        "subject": task.subject,
+        "question": task.question,
     }
 
 

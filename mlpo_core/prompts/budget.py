@@ -54,8 +54,9 @@ class PromptMaker:
         return len(chat.encode(self._tokenizer, prompt))
 
     def count(self, completion: str) -> int:
-        """Tokens of what the leader writes."""
-        return len(self._tokenizer(completion, add_special_tokens=False)["input_ids"])
+        """Tokens of what the leader writes, without a `<think>` that its template opens in the prompt."""
+        written = chat.continuation(chat.opening(self._tokenizer), completion)
+        return len(self._tokenizer(written, add_special_tokens=False)["input_ids"])
 
 
 def too_long(task: Task, tokens: int, leader: Leader) -> BadInput:

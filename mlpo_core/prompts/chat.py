@@ -19,6 +19,9 @@ _ZERO_WIDTH = "\u200b"
 _REPLACEMENT = "\ufffd"
 _DATE = date(2024, 7, 26)
 """What a template is told when it asks for today: a prompt, and with it a version, must not depend on the day."""
+_THINK = "<think>"
+_OPENED = re.compile(r"<think>\s*\Z")
+_OPENS = re.compile(r"\s*<think>\s*")
 _COMMON = (
     r"<\|[^|<>\s]{1,40}\|>|<｜[^｜<>\s]{1,40}｜>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>"
     r"|\[/?(?:INST|SYSTEM_PROMPT)\]|<</?SYS>>"
@@ -35,6 +38,8 @@ class _Guard(NamedTuple):
 
 
 _guards: WeakKeyDictionary[Any, _Guard] = WeakKeyDictionary()
+_openings: WeakKeyDictionary[Any, tuple[Any, str]] = WeakKeyDictionary()
+"""What `opening` found, with the template that it looked at."""
 
 
 def control_tokens(tokenizer: Any) -> dict[str, int]:
@@ -87,6 +92,32 @@ def render(tokenizer: Any, prompt: str) -> str:
 def encode(tokenizer: Any, prompt: str) -> list[int]:
     """Token ids of `render`. Control ids come from the template alone."""
     return tokenizer(render(tokenizer, prompt), add_special_tokens=False)["input_ids"]
+
+
+def opening(tokenizer: Any) -> str:
+    """The `<think>` that a chat template itself writes at the end of the prompt, with the space after it; else empty.
+
+    A model under such a template writes on from there, so its completions lack it.
+    """
+    known = _openings.get(tokenizer)
+    if known is None or known[0] != tokenizer.chat_template:
+        opened = _OPENED.search(render(tokenizer, "?"))
+        known = _openings[tokenizer] = (tokenizer.chat_template, opened.group() if opened else "")
+    return known[1]
+
+
+def restored(opening: str, completion: str) -> str:
+    """A completion with the `opening` of its template put back, unless it is empty or opens a thought itself."""
+    opens = not completion or completion.lstrip().startswith(_THINK)
+    return completion if opens else opening + completion
+
+
+def continuation(opening: str, completion: str) -> str:
+    """What of a whole completion a model writes behind the `opening` of its template: the inverse of `restored`."""
+    if not opening or completion.startswith(opening):
+        return completion.removeprefix(opening)
+    opens = _OPENS.match(completion)
+    return completion[opens.end() :] if opens else completion
 
 
 def _guard(tokenizer: Any) -> _Guard:

@@ -1,5 +1,6 @@
 """What the leader reads: the task, alone or with its team's answers."""
 
+import re
 from collections.abc import Sequence
 
 from mlpo_core.experiment import Leader
@@ -14,6 +15,8 @@ _TEAM = (
     "You lead a team. Below are a task and your team's answers, which may be wrong, even all of them. Judge them, work "
     "the task out between <think> and </think>, then write only the final answer between <answer> and </answer>."
 )
+_SHOWN = re.compile(r"\n\nAnswer \d{1,5} of your team:\n")
+_SHOWN_COMPACT = re.compile(r"\n\d{1,5} ")
 
 
 def leader_prompt(task: Task, shown: Sequence[str]) -> str:
@@ -36,6 +39,11 @@ def with_absent(task: Task, prompt: str, answered: int, asked: int) -> str:
     if answered >= asked or is_compact(task):
         return prompt
     return f"{prompt}\n\n{answered} of the {asked} members of your team answered."
+
+
+def answers_shown(prompt: str) -> list[str]:
+    """The team's answers in a leader prompt, in order; what looks like one inside a question or answer counts too."""
+    return _SHOWN.split(prompt)[1:] or _SHOWN_COMPACT.split(prompt)[1:]
 
 
 def shown(response: str, extracted: str | None, leader: Leader) -> str:

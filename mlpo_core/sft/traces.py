@@ -1,8 +1,10 @@
 """Builds one trace from a leader's own drafts, and proves that it is what it claims to be.
 
 A draft's *attempt* is its reasoning: the text inside `<think>`, or before `<answer>` where the leader does not write
-the tags. A `backtrack` trace is a wrong draft's attempt, a connector that notices, and a right draft's attempt and
-answer, all inside one `<think>…</think><answer>…</answer>`.
+the tags. A thought that is only closed was opened by the leader's chat template, and gets its `<think>` back.
+
+A `backtrack` trace is a wrong draft's attempt, a connector that notices, and a right draft's attempt and answer, all
+inside one `<think>…</think><answer>…</answer>`.
 """
 
 import re
@@ -69,11 +71,12 @@ def attempt(draft: Draft) -> Attempt | None:
     """A draft taken apart, or None when it has no answer, no reasoning, or tags where they do not belong."""
     if draft.extracted is None or not draft.finished:
         return None
-    if own := _OWN_FORMAT.fullmatch(draft.text):
+    text = draft.text if "<think>" in draft.text or "</think>" not in draft.text else f"<think>\n{draft.text}"
+    if own := _OWN_FORMAT.fullmatch(text):
         opening, reasoning, closing = own.groups()
     else:
-        thought = _THOUGHT.fullmatch(draft.text)
-        reasoning = (thought.group(1) if thought else draft.text.partition("<answer>")[0]).strip()
+        thought = _THOUGHT.fullmatch(text)
+        reasoning = (thought.group(1) if thought else text.partition("<answer>")[0]).strip()
         opening, closing = "<think>\n", f"\n</think>\n<answer>{draft.extracted}</answer>"
     if not reasoning.strip() or _TAG.search(reasoning) or len(_TAG.findall(closing)) != 3:
         return None
@@ -112,8 +115,8 @@ def template(task: Task, wrong: Attempt) -> str:
 
 
 def written(text: str) -> str | None:
-    """A connector that the leader wrote itself, or None when it is empty, too long or has tags."""
-    text = text.strip()
+    """A connector that the leader wrote itself, behind what it thought; None when it is empty, too long or has tags."""
+    text = text.rpartition("</think>")[2].strip()
     if not text or len(text) > _MAX_CONNECTOR or _TAG.search(text):
         return None
     return f"\n{text}\n"

@@ -106,6 +106,8 @@ _MLPO_FIELDS = [
     _f("answer", S, "tasks.answer", doc="gold answer for the reward"),
     _f("answer_kind", S, "tasks.answer_kind", doc="of the task"),
     _f("choices", pa.list_(S), "tasks.choices", doc="of the task"),
+    _f("subject", S, "tasks.subject", doc="of the task"),
+    _f("question", S, "tasks.question", doc="of the task: the reward is graded as the benchmark is"),
 ]
 
 _BP = "benchmark_proposals"
@@ -178,6 +180,11 @@ TRAINING_LOG = pa.schema(
     ]
 )
 """One row per (step, metric) of a trained checkpoint: loss, reward, zero-variance share, lengths, seconds."""
+REWARDED = "audit/rewarded"
+"""Metric: how many completions of the audit's fixed sample were rewarded."""
+AUDIT = ("audit/hedged", "audit/pasted", "audit/cut_off")
+"""Metrics: the share of those that name several answers, that repeat the question or a whole answer of the team, and
+that ran into the length limit."""
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "tasks": pa.schema(_TASK_FIELDS),

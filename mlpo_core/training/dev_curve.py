@@ -1,10 +1,10 @@
-"""The leader's greedy accuracy on dev prompts during training, with the team and alone.
+"""The leader's greedy accuracy on dev prompts during training, with the team and alone, and what its reward pays for.
 
 The prompts are divided among the processes that train together, and what they found is put together in all of them.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import PartialState
@@ -14,14 +14,35 @@ from transformers import GenerationConfig, TrainerCallback, TrainerControl, Trai
 
 from mlpo_core.experiment import RL
 from mlpo_core.prompts import chat
-from mlpo_core.training.rewards import Reward, well_formed
+from mlpo_core.store.schemas import AUDIT, REWARDED
+from mlpo_core.training.audit import audit
+from mlpo_core.training.rewards import Reward
 
 _BATCH = 64
 
 
-class DevCurve(TrainerCallback):
-    """Adds `dev/<mode>/correct` and `dev/<mode>/well_formed` to the log every `every` steps, and before the first.
+class Written(NamedTuple):
+    """A completion, and whether it ran into the length limit."""
 
+    text: str
+    cut_off: bool
+
+
+class _Seen(NamedTuple):
+    """What is measured of one dev prompt's completion."""
+
+    correct: bool
+    well_formed: bool
+    rewarded: bool
+    suspicious: tuple[bool, ...]
+    """In the order of `AUDIT`."""
+
+
+class DevCurve(TrainerCallback):
+    """Adds `dev/<mode>/correct`, `dev/<mode>/well_formed` and the audit to the log every `every` steps.
+
+    The first time before the first step. The audit's shares are of the completions that are rewarded, and not logged
+    where there is none.
     Decoding is greedy, so it draws no random numbers and leaves training as it would have been without it.
     """
 
@@ -59,15 +80,23 @@ class DevCurve(TrainerCallback):
         state = PartialState()
         mine = share(len(self._rows), state.process_index, state.num_processes)
         rows = [self._rows[i] for i in mine]
-        texts = greedy(model, self._tokenizer, [row["prompt"] for row in rows], self._max_new_tokens, self._budget)
-        verdicts = self._reward.verdicts(rows, texts)
-        own = [(i, v.correct, well_formed(text)) for i, v, text in zip(mine, verdicts, texts, strict=True)]
-        found = {i: (correct, formed) for i, correct, formed in gather_object(own)}
+        written = greedy(model, self._tokenizer, [row["prompt"] for row in rows], self._max_new_tokens, self._budget)
+        judged = self._reward.judge(rows, [w.text for w in written], [w.cut_off for w in written])
+        own = [
+            (i, _Seen(j.correct, j.well_formed, j.reward > 0, audit(row, j.region, w.cut_off)))
+            for i, row, j, w in zip(mine, rows, judged, written, strict=True)
+        ]
+        found: dict[int, _Seen] = dict(gather_object(own))
         figures: dict[str, float] = {}
         for mode in dict.fromkeys(row["mode"] for row in self._rows):
             chosen = [found[i] for i, row in enumerate(self._rows) if row["mode"] == mode]
-            figures[f"dev/{mode}/correct"] = sum(correct for correct, _ in chosen) / len(chosen)
-            figures[f"dev/{mode}/well_formed"] = sum(formed for _, formed in chosen) / len(chosen)
+            figures[f"dev/{mode}/correct"] = sum(seen.correct for seen in chosen) / len(chosen)
+            figures[f"dev/{mode}/well_formed"] = sum(seen.well_formed for seen in chosen) / len(chosen)
+        rewarded = [found[i].suspicious for i in range(len(self._rows)) if found[i].rewarded]
+        figures[REWARDED] = float(len(rewarded))
+        if rewarded:
+            shares = (sum(column) / len(rewarded) for column in zip(*rewarded, strict=True))
+            figures.update(zip(AUDIT, shares, strict=True))
         return figures
 
 
@@ -79,7 +108,7 @@ def share(rows: int, process: int, processes: int) -> list[int]:
     return [min(i, rows - 1) for i in range(process, -(-rows // processes) * processes, processes)]
 
 
-def greedy(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int, budget: int) -> list[str]:
+def greedy(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int, budget: int) -> list[Written]:
     """The model's most likely completions of user turns, batched by length, in the order of `prompts`.
 
     Args:
@@ -97,7 +126,8 @@ def greedy(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: i
         eos_token_id=model.generation_config.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    texts = [""] * len(prompts)
+    completions = [Written("", False)] * len(prompts)
+    ends = torch.tensor(model.generation_config.eos_token_id, device=model.device)
     was_training = model.training
     model.eval()
     sharded = any(isinstance(parameter, DTensor) for parameter in model.parameters())
@@ -116,7 +146,9 @@ def greedy(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: i
                 input_ids=ids, attention_mask=mask, generation_config=config, synced_gpus=sharded or None
             )
         written = made[:, width:]
-        for index, text in zip(chosen, tokenizer.batch_decode(written, skip_special_tokens=True), strict=True):
-            texts[index] = text
+        cut_off = (~torch.isin(written, ends).any(dim=1)).tolist()
+        texts = tokenizer.batch_decode(written, skip_special_tokens=True)
+        for index, text, cut in zip(chosen, texts, cut_off, strict=True):
+            completions[index] = Written(text, cut)
     model.train(was_training)
-    return texts
+    return completions

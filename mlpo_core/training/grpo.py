@@ -20,6 +20,7 @@ from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import RL
 from mlpo_core.prompts import chat
+from mlpo_core.store.schemas import AUDIT
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import log as training_log
 from mlpo_core.training.dev_curve import DevCurve
@@ -32,8 +33,9 @@ from mlpo_core.training.rounds_trainer import RoundsTrainer
 from mlpo_core.training.row_files import run_order, write_rows
 from mlpo_core.types import stable_seed
 
-COLUMNS = ("prompt_id", "task_id", "benchmark", "split", "mode", "prompt", "answer", "answer_kind", "choices")
-"""What a prompt row must hold; `prompt` is the user turn."""
+_TASK = ("task_id", "benchmark", "subject", "split", "question", "choices", "answer", "answer_kind")
+COLUMNS = ("prompt_id", "mode", "prompt", *_TASK)
+"""What a prompt row must hold: the user turn and, for the reward, the whole task."""
 _TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 _ROWS = pa.schema(
     [
@@ -50,6 +52,7 @@ PANELS = {
     "completion tokens": ("completions/mean_length",),
     "entropy (nats)": ("entropy",),
     "clipped share": ("clip_ratio/region_mean",),
+    "of rewarded dev answers": AUDIT,
 }
 """Curves of the plot beside the log, by title."""
 
@@ -132,7 +135,9 @@ def train(
         gradient_checkpointing=settings.gradient_checkpointing,
     )
     output = scratch / "trainer"
-    with Reward(settings.format_weight, "math" in survey.kinds) as reward:
+    ends = leaders.ends(model, tokenizer)
+    opening = chat.opening(tokenizer)
+    with Reward(settings.format_weight, "math" in survey.kinds, opening, settings.truncated, ends) as reward:
         trainer = (RoundsTrainer if later else LeaderTrainer)(
             model=model,
             reward_funcs=reward,
@@ -184,6 +189,7 @@ def _config(
         beta=settings.beta,
         loss_type="dr_grpo",
         scale_rewards="none",
+        mask_truncated_completions=settings.truncated == "mask",
         disable_dropout=True,
         shuffle_dataset=False,
     )

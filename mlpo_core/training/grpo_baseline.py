@@ -39,4 +39,6 @@ def _solo(ctx: Context, split: Split) -> Iterator[dict[str, Any]]:
                 "answer": task.answer,
                 "answer_kind": task.answer_kind,
                 "choices": list(task.choices),
+                "subject": task.subject,
+                "question": task.question,
             }

@@ -92,6 +92,11 @@ def end_of_turn(tokenizer: Any) -> int:
     return tokenizer.eos_token_id
 
 
+def ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Token ids in which a finished completion ends, as TRL counts them: end of turn or text, or padding."""
+    return frozenset([*model.generation_config.eos_token_id, tokenizer.pad_token_id])
+
+
 def lora(rank: int) -> Any | None:
     """The adapter configuration of a rank, on every linear layer but the output head; None for rank 0."""
     if not rank:

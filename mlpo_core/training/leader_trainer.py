@@ -115,13 +115,13 @@ class LeaderTrainer(GRPOTrainer):
         return buffered[self._step % per_generation]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        if self._shares is None:
-            self._shares = self._verified(model, inputs)
+        if self._shares is None and (first := self._first_whole(inputs)) is not None:
+            self._shares = self._verified(model, inputs, first)
         kept = self._kept(inputs) if self._may_skip else skipping.Kept(inputs, 1.0, False)
         loss = super()._compute_loss(model, kept.inputs) * kept.share
         if not torch.isfinite(loss):
             raise not_finite("loss", self.state.global_step + 1, self._broken_rows(model, kept.inputs))
-        self._metrics["train"]["prefix_shared"].append(float(self._shares))
+        self._metrics["train"]["prefix_shared"].append(float(bool(self._shares)))
         self._metrics["train"]["skipped_share"].append(1.0 if kept.idle else 1.0 - kept.share)
         self._count_tokens(kept.inputs)
         self._weigh(kept, inputs)
@@ -199,10 +199,20 @@ class LeaderTrainer(GRPOTrainer):
         self._shares = False
         log(f"the update runs every copy of a prompt (slower, same result): {reason}")
 
-    def _verified(self, model: Any, inputs: dict[str, Any]) -> bool:
-        """Compare both paths on the first group; on any difference say so and stay on the plain one."""
+    def _first_whole(self, inputs: dict[str, Any]) -> slice | None:
+        """The rows of the first group of which not all is masked; None as long as a process has none to compare."""
+        masks = inputs["completion_mask"]
+        unmasked = masks.any(dim=1).unflatten(0, (-1, self.group_size)).any(dim=1)
+        everywhere: Any = self.accelerator.gather(unmasked.any().reshape(1))
+        if not everywhere.all():
+            return None
+        start = int(unmasked.int().argmax()) * self.group_size
+        return slice(start, start + self.group_size)
+
+    def _verified(self, model: Any, inputs: dict[str, Any], first: slice) -> bool:
+        """Compare both paths on a group; on any difference say so and stay on the plain one."""
         try:
-            difference, tolerance = self._compare(model, inputs)
+            difference, tolerance = self._compare(model, inputs, first)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # whatever an unknown architecture makes of the extra keyword
@@ -217,8 +227,7 @@ class LeaderTrainer(GRPOTrainer):
             )
         return False
 
-    def _compare(self, model: Any, inputs: dict[str, Any]) -> tuple[float, float]:
-        first = slice(0, self.group_size)
+    def _compare(self, model: Any, inputs: dict[str, Any], first: slice) -> tuple[float, float]:
         prompts, masks = inputs["prompt_ids"][first], inputs["prompt_mask"][first]
         ids = torch.cat([prompts, inputs["completion_ids"][first]], dim=1)
         mask = torch.cat([masks, inputs["completion_mask"][first]], dim=1)

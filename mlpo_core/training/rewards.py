@@ -1,39 +1,62 @@
 """The reward of a leader's completion: correctness, plus a small format term that counts only beside it.
 
-`reward = correct × (1 + format_weight × well_formed)`. Left to itself a format bonus would give an all-wrong group
-non-zero advantages, and the leader would be taught tags instead of answers: here such a group scores zero throughout
-and is exactly without signal.
+`reward = correct × (marked + format_weight × well_formed)`, where `marked` is 1 for an answer in `<answer>` and a half
+for one read out of the whole text. Left to itself a format bonus would give an all-wrong group non-zero advantages, and
+the leader would be taught tags instead of answers: here such a group scores zero throughout and is exactly without
+signal. What is not rewarded, and why: docs/decisions/rewards.md.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Literal, NamedTuple, Self, cast
 
 from mlpo_core.grading import Grader, grade
-from mlpo_core.types import AnswerKind, Task, Verdict
+from mlpo_core.prompts import chat
+from mlpo_core.tasks import task_of
+from mlpo_core.training.answer_region import Region, answer_region, well_formed
+from mlpo_core.types import Task
 
-_WELL_FORMED = re.compile(
-    r"\s*<think>(?:(?!</?(?:think|answer)>).)*</think>\s*<answer>(?:(?!</?(?:think|answer)>).)+</answer>\s*", re.DOTALL
-)
+_UNMARKED = 0.5
+"""What a right answer outside of `<answer>` is worth: enough to learn from, never as much as one in its place."""
 
 
-def well_formed(completion: str) -> bool:
-    """Whether a completion is one `<think>…</think>` and then one non-empty `<answer>…</answer>`, and nothing else."""
-    return _WELL_FORMED.fullmatch(completion) is not None
+class Judged(NamedTuple):
+    """What the reward found in a completion."""
+
+    region: Region
+    correct: bool
+    well_formed: bool
+    reward: float
 
 
 class Reward:
     """TRL's reward function. Logs the shares `correct` and `well_formed` of every batch.
 
     Free-form mathematics is compared in worker processes with a hard timeout, everything else here.
+
+    Args:
+        format_weight: Weight of the format term.
+        needs_workers: Whether a task may be free-form mathematics.
+        opening: The `<think>` that the leader's chat template opens, put back before a completion is judged.
+        truncated: `penalise` gives nothing to a completion that was cut off at the length limit.
+        ends: Token ids one of which a completion ends in that was not cut off; needed to penalise.
     """
 
     __name__ = "reward"
 
-    def __init__(self, format_weight: float, needs_workers: bool) -> None:
+    def __init__(
+        self,
+        format_weight: float,
+        needs_workers: bool,
+        opening: str = "",
+        truncated: Literal["keep", "mask", "penalise"] = "keep",
+        ends: Collection[int] = (),
+    ) -> None:
         self._format_weight = format_weight
         self._grader = Grader() if needs_workers else None
+        self._opening = opening
+        self._penalises = truncated == "penalise"
+        self._ends = frozenset(ends)
 
     def __enter__(self) -> Self:
         if self._grader:
@@ -47,39 +70,50 @@ class Reward:
             self._grader.__exit__(kind, error, trace)
 
     def __call__(
-        self, prompts: Sequence[Any], completions: Sequence[Any], log_metric: Any = None, **columns: Any
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        log_metric: Any = None,
+        completion_ids: Sequence[Sequence[int]] | None = None,
+        **columns: Any,
     ) -> list[float | None]:
         """One reward per completion; `columns` holds the prompt's other columns, repeated for every completion."""
         texts = [completion if isinstance(completion, str) else completion[0]["content"] for completion in completions]
-        verdicts = self.verdicts(
-            [
-                {name: values[i] for name, values in columns.items() if isinstance(values, list)}
-                for i in range(len(texts))
-            ],
-            texts,
-        )
-        formed = [well_formed(text) for text in texts]
+        rows = [
+            {name: values[i] for name, values in columns.items() if isinstance(values, list)} for i in range(len(texts))
+        ]
+        cut_off = [self.is_cut_off(ids) for ids in completion_ids] if completion_ids else [False] * len(texts)
+        judged = self.judge(rows, texts, cut_off)
         if log_metric:
-            log_metric("correct", sum(v.correct for v in verdicts) / len(texts))
-            log_metric("well_formed", sum(formed) / len(texts))
-        return [v.correct * (1.0 + self._format_weight * f) for v, f in zip(verdicts, formed, strict=True)]
+            log_metric("correct", sum(j.correct for j in judged) / len(texts))
+            log_metric("well_formed", sum(j.well_formed for j in judged) / len(texts))
+        return [j.reward for j in judged]
 
-    def verdicts(self, rows: Sequence[dict[str, Any]], texts: Sequence[str]) -> list[Verdict]:
-        """Grade one text per row; a row has the task columns of `mlpo_dataset`."""
-        pairs = [(_task(row), text) for row, text in zip(rows, texts, strict=True)]
+    def is_cut_off(self, ids: Sequence[int]) -> bool:
+        """Whether the tokens of a completion stop without a token that ends it, as TRL tells it."""
+        return bool(self._ends) and (not ids or ids[-1] not in self._ends)
+
+    def judge(self, rows: Sequence[dict[str, Any]], texts: Sequence[str], cut_off: Sequence[bool]) -> list[Judged]:
+        """What is found in one completion per row.
+
+        Args:
+            rows: With the task columns of `mlpo_dataset`.
+            texts: What the leader wrote, as it was decoded.
+            cut_off: Whether it was cut off at the length limit.
+        """
+        whole = [chat.restored(self._opening, text) for text in texts]
+        regions = [answer_region(text) for text in whole]
+        tasks = [task_of(row) for row in rows]
+        verdicts = self._graded(tasks, [region.response for region in regions])
+        judged: list[Judged] = []
+        for text, region, correct, cut in zip(whole, regions, verdicts, cut_off, strict=True):
+            formed = well_formed(text)
+            worth = (1.0 if region.marked else _UNMARKED) + self._format_weight * formed
+            judged.append(Judged(region, correct, formed, 0.0 if cut and self._penalises else correct * worth))
+        return judged
+
+    def _graded(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[bool]:
+        pairs = list(zip(tasks, responses, strict=True))
         if self._grader:
-            return self._grader.grade_many(cast(list[tuple[Task, str | None]], pairs))
-        return [grade(task, text) for task, text in pairs]
-
-
-def _task(row: dict[str, Any]) -> Task:
-    return Task(
-        task_id=row["task_id"],
-        benchmark=row["benchmark"],
-        subject="",
-        split=row["split"],
-        question="",
-        choices=tuple(row["choices"]),
-        answer=row["answer"],
-        answer_kind=cast(AnswerKind, row["answer_kind"]),
-    )
+            return [v.correct for v in self._grader.grade_many(cast(list[tuple[Task, str | None]], pairs))]
+        return [grade(task, response).correct for task, response in pairs]

@@ -55,4 +55,5 @@ class RoundsTrainer(LeaderTrainer):
             ends = cast(list[int], self.eos_token_ids)
             written += sample(policy, encoded[start : start + _BATCH], self.leading, ends, seed, self.rollout_tokens)
         texts: list[str] = cast(Any, self.processing_class).batch_decode(written, skip_special_tokens=True)
-        return [text.encode("utf-8", "replace").decode() for text in texts]
+        opening = chat.opening(self.processing_class)
+        return [chat.restored(opening, text).encode("utf-8", "replace").decode() for text in texts]

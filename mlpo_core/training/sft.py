@@ -129,7 +129,8 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
 def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end: int) -> Labelled:
     """Token ids of prompt, completion and end of turn, labelled where there is loss.
 
-    The completion is tokenized whole, as the leader would write it; a token belongs to the segment in which it begins.
+    The completion is tokenized whole, as the leader would write it, without a `<think>` that its template opens in the
+    prompt; a token belongs to the segment in which it begins.
 
     Args:
         tokenizer: The leader's, with character offsets.
@@ -140,9 +141,10 @@ def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end
     head = chat.encode(tokenizer, prompt)
     pieces = [(chat.neutralise(tokenizer, text), train) for text, train in segments]
     completion = "".join(text for text, _ in pieces)
-    encoded = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=True)
+    written = chat.continuation(chat.opening(tokenizer), completion)
+    encoded = tokenizer(written, add_special_tokens=False, return_offsets_mapping=True)
     ids: list[int] = encoded["input_ids"]
-    learnt = [train for text, train in pieces for _ in text]
+    learnt = [train for text, train in pieces for _ in text][len(completion) - len(written) :]
     labels = [t if learnt[start] else IGNORED for t, (start, _) in zip(ids, encoded["offset_mapping"], strict=True)]
     return Labelled([*head, *ids, end], [*[IGNORED] * len(head), *labels, end])
 

@@ -31,6 +31,9 @@ CURVES: Mapping[str, tuple[str, bool]] = {
     "completions/mean_length": ("Completion length, tokens", False),
     "entropy": ("Entropy, nats", False),
     "clip_ratio/region_mean": ("Clipped share", True),
+    "audit/hedged": ("Rewarded dev answers that hedge", True),
+    "audit/pasted": ("Rewarded dev answers that repeat the prompt", True),
+    "audit/cut_off": ("Rewarded dev answers that are cut off", True),
     "loss": ("Loss", False),
 }
 """Training curves: title, and whether it is a share, by TRL's name of the metric."""

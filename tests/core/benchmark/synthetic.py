@@ -234,6 +234,8 @@ def _prompt(task: dict[str, Any]) -> dict[str, Any]:
         "answer": "1",
         "answer_kind": "number",
         "choices": [],
+        "subject": SUBJECTS[0],
+        "question": "question",
     }
 
 

@@ -13,7 +13,8 @@ from mlpo_core.grading import Grader
 from mlpo_core.proposals.rows import Draft, graded
 from mlpo_core.store.schemas import SCHEMAS
 from mlpo_core.tasks.rows import task_of
-from mlpo_core.training.rewards import Reward, well_formed
+from mlpo_core.training.answer_region import well_formed
+from mlpo_core.training.rewards import Reward
 from tests import mini_chain
 
 VALID: dict[str, Any] = {
@@ -112,11 +113,11 @@ def test_any_response_becomes_a_row_that_can_be_stored(tmp_path_factory, respons
 
 @given(st.text() | HOSTILE)
 def test_a_reward_is_nothing_or_correctness_with_its_form(completion: str) -> None:
-    gold = {"task_id": ["t"], "benchmark": ["bbh"], "split": ["train"], "choices": [[]]}
-    columns = {**gold, "answer": ["12"], "answer_kind": ["exact"]}
+    gold = {"task_id": ["t"], "benchmark": ["bbh"], "subject": [""], "split": ["train"], "choices": [[]]}
+    columns = {**gold, "question": ["6 + 6"], "answer": ["12"], "answer_kind": ["exact"]}
     with Reward(0.1, needs_workers=False) as reward:
         [value] = reward([""], [completion], **columns)
-    assert value in (0.0, 1.0, 1.1)
+    assert value in (0.0, 0.5, 1.0, 1.1)
     assert value != 1.1 or well_formed(completion)
 
 

@@ -10,6 +10,7 @@ from mlpo_core.mlpo import dataset as mlpo_dataset
 from mlpo_core.mlpo import seats
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.prompts.leader import leader_prompt
+from mlpo_core.tasks import task_of
 from tests import mini_chain as mini
 
 
@@ -57,6 +58,13 @@ def test_variant_j_shows_the_jth_sample_of_every_agent(make):
         )
         # One token a character, one a tag, and the turn's three marks.
         assert row["prompt_tokens"] == len(re.sub("</?(think|answer)>", "x", row["prompt"])) + 3
+
+
+def test_a_row_holds_its_whole_task(make):
+    """For the reward, which is to be graded as the benchmark is: with the question."""
+    rows = list(make().rows())
+    tasks = {t["task_id"]: t for t in [*map(mini.task, range(10)), *(mini.task(9000 + n, "dev") for n in range(5))]}
+    assert rows and all(task_of(row) == task_of(tasks[row["task_id"]]) for row in rows)
 
 
 def test_dev_rows_are_team_and_solo_of_the_same_tasks_and_limited(make):

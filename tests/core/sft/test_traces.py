@@ -66,6 +66,15 @@ def test_prose_without_tags_is_put_into_the_format():
     assert trace.completion == f"<think>\n{prose.text}\n</think>\n<answer>7</answer>"
 
 
+def test_a_thought_that_the_template_opened_gets_its_tag_back():
+    written = draft("t", "3 and 4 make 7</think><answer>7</answer>", "7", True)
+    taken = traces.attempt(written)
+    assert taken is not None and taken.reasoning == "3 and 4 make 7"
+    trace = traces.assemble(Chosen(None, taken), "", True)
+    assert trace.completion == f"<think>\n{written.text}"
+    assert traces.verify(trace, Chosen(None, taken), RIGHT, True) is None
+
+
 def test_nested_tags_are_not_taken_apart():
     assert traces.attempt(draft("n", "<think>a<think>b</think><answer>7</answer>", "7", True)) is None
     assert traces.attempt(draft("n", "<think>a</think><answer>8</answer><answer>7</answer>", "7", True)) is None
@@ -98,3 +107,5 @@ def test_a_written_connector_is_used_only_when_it_is_plain():
     assert traces.written("") is None
     assert traces.written("<answer>7</answer>") is None
     assert traces.written("so " * 200) is None
+    assert traces.written("<think>\nhm</think>\nWait, no.") == "\nWait, no.\n"
+    assert traces.written("<think>\nhm") is None

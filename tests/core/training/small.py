@@ -198,6 +198,8 @@ def leader_prompt_row(number: int, split: str = "train", mode: str = "team") -> 
         "answer": str(number + 1),
         "answer_kind": "exact",
         "choices": [],
+        "subject": "sum",
+        "question": f"{number}+1",
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mlpo_core.experiment import MLPO
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
+from mlpo_core.store.schemas import AUDIT, REWARDED
 from mlpo_core.training import dev_curve
 from mlpo_core.training.dev_curve import DevCurve, greedy, share
 from mlpo_core.training.rewards import Reward
@@ -16,6 +17,45 @@ ROWS = [small.leader_prompt_row(n, "dev", mode) for n in range(5) for mode in ("
 
 def curve():
     return DevCurve(ROWS, Reward(0.1, False), character_tokenizer(), 8, MLPO())
+
+
+def test_the_audit_looks_at_what_is_rewarded(monkeypatch):
+    """Right answers here are one more than the task's number; the last prompt's is wrong."""
+    rows = [row | {"question": "What is the sum of these two numbers?"} for row in ROWS[:5]]
+    answers = [row["answer"] for row in rows]
+    texts = [
+        f"<think>a</think><answer>{answers[0]}</answer>",
+        f"<answer>0</answer><answer>{answers[1]}</answer>",
+        f"<answer>{rows[2]['question']} The answer is {answers[2]}</answer>",
+        f"<answer>{answers[3]}",
+        "<answer>7 or 8</answer>",
+    ]
+    cut = [False, False, False, True, True]
+    monkeypatch.setattr(dev_curve, "greedy", lambda *_: [*map(dev_curve.Written, texts, cut)])
+    found = DevCurve(rows, Reward(0.1, False), character_tokenizer(), 8, MLPO())._measure(None)
+    assert {name: found[name] for name in (REWARDED, *AUDIT)} == {
+        "audit/rewarded": 4.0,
+        "audit/hedged": 0.25,
+        "audit/pasted": 0.25,
+        "audit/cut_off": 0.25,
+    }
+    penalised = Reward(0.1, False, truncated="penalise", ends=(1,))
+    assert DevCurve(rows, penalised, character_tokenizer(), 8, MLPO())._measure(None)["audit/rewarded"] == 3.0
+
+
+def test_where_nothing_is_rewarded_there_are_no_shares(monkeypatch):
+    monkeypatch.setattr(dev_curve, "greedy", lambda *_: [dev_curve.Written("no", True)] * len(ROWS))
+    found = curve()._measure(None)
+    assert found[REWARDED] == 0.0 and not set(AUDIT) & set(found)
+
+
+def test_what_runs_into_the_limit_is_cut_off():
+    tokenizer, model = character_tokenizer(), leader()
+    prompts = [row["prompt"] for row in ROWS]
+    model.generation_config.eos_token_id = [10**6]  # no token ends it
+    assert all(written.cut_off for written in greedy(model, tokenizer, prompts, 8, 10**9))
+    model.generation_config.eos_token_id = list(range(len(tokenizer)))  # the first token ends it
+    assert not any(written.cut_off for written in greedy(model, tokenizer, prompts, 8, 10**9))
 
 
 def leader():

@@ -161,6 +161,64 @@ def test_with_a_kl_term_nothing_is_skipped(tmp_path):
     assert set(history(ours, "prefix_shared")) == {1.0}
 
 
+class CutOff(SameCompletions):
+    """A third of the completions runs into the length limit, and of every other step all but one."""
+
+    def _generate_single_turn(self, *arguments, **options):
+        completions, extra = super()._generate_single_turn(*arguments, **options)
+        few = self.state.global_step % 2
+        return [c if (i == 5 if few else i % 3) else [*c[:-1], 7] for i, c in enumerate(completions)], extra
+
+
+class StockCutOff(CutOff, Stock):
+    pass
+
+
+class OursCutOff(CutOff, Ours):
+    pass
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2},
+        {"num_iterations": 2, "beta": 0.1, "rank": 4},
+    ],
+    ids=["one batch", "micro-batches", "iterations and kl"],
+)
+def test_masked_cut_off_completions_are_those_of_stock_trl(options, tmp_path):
+    options = {**options, "mask_truncated_completions": True}
+    ours = trainer(OursCutOff, tmp_path, **options)
+    assert_same_training(trainer(StockCutOff, tmp_path, **options), ours)
+    assert set(history(ours, "prefix_shared")) == {1.0}
+
+
+def test_masking_leaves_out_what_keeping_trains_on(tmp_path):
+    found = []
+    for masked in (False, True):
+        made = trainer(OursCutOff, tmp_path, steps=1, mask_truncated_completions=masked)
+        made.train()
+        found.append(sum(history(made, "update_tokens")))
+    assert found[1] < found[0]
+
+
+def test_paths_are_not_compared_on_a_group_of_which_nothing_is_left(tmp_path):
+    """All cut off in the first step, so both paths agree on nothing there; the second step decides."""
+
+    class LateStart(SameCompletions, LeaderTrainer):
+        row_ids, prompt_limit = PROMPTS, 1000
+
+        def _generate_single_turn(self, *arguments, **options):
+            completions, extra = super()._generate_single_turn(*arguments, **options)
+            return [c if self.state.global_step else [*c[:-1], 7] for c in completions], extra
+
+    made = trainer(LateStart, tmp_path, steps=3, mask_truncated_completions=True)
+    made.train()
+    assert history(made, "prefix_shared") == [0.0, 1.0, 1.0]
+    assert history(made, "grad_norm")[0] == 0.0
+
+
 @pytest.mark.slow
 def test_the_loss_trajectory_over_50_steps_is_that_of_stock_trl(tmp_path):
     assert_same_training(trainer(Stock, tmp_path, steps=50), trainer(Ours, tmp_path, steps=50), moved=1e-2)

@@ -7,12 +7,12 @@ import torch
 from mlpo_core.benchmark.report import plots
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Origin
-from mlpo_core.training import grpo, grpo_baseline, mlpo
+from mlpo_core.training import grpo, grpo_baseline, mlpo, rewards
 from mlpo_core.training import log as training_log
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.leader_trainer import LeaderTrainer
 from mlpo_core.training.row_files import run_order
-from mlpo_core.types import task_id
+from mlpo_core.types import Verdict, task_id
 from tests.core.training import small
 
 
@@ -79,6 +79,23 @@ def test_the_trainer_is_set_up_as_the_paper_describes(inputs, lenient_grading, m
     assert (args.loss_type, args.scale_rewards, args.beta) == ("dr_grpo", "none", 0.0)
     assert (args.num_generations, args.generation_batch_size, args.max_completion_length) == (4, 8, 12)
     assert not args.shuffle_dataset  # the order is drawn before
+    assert not args.mask_truncated_completions
+
+
+@pytest.mark.parametrize("truncated", ["keep", "mask", "penalise"])
+def test_cut_off_completions_are_masked_or_penalised_where_the_experiment_says_so(inputs, monkeypatch, truncated):
+    """Everything is right, and a random leader seldom stops before its limit: never in the first step."""
+    monkeypatch.setattr(rewards, "grade", lambda *_: Verdict("", True))
+    ctx = inputs.context("mlpo_leader", small.experiment(mlpo={"steps": 2, "truncated": truncated}))
+    mlpo.run(ctx)
+    made = commit(ctx)
+    cut = metric(made, "completions/clipped_ratio")
+    assert cut[1] == 1.0 > cut[2] > 0.0
+    worth = {step: 0.5 * (1 - share if truncated == "penalise" else 1) for step, share in cut.items()}
+    assert metric(made, "reward") == pytest.approx(worth)
+    assert metric(made, "prefix_shared")[1] == (0.0 if truncated == "mask" else 1.0)  # nothing is left to compare on
+    assert metric(made, "audit/cut_off") == ({} if truncated == "penalise" else {0: 1.0})
+    assert metric(made, "audit/rewarded") == {0: 0.0 if truncated == "penalise" else 4.0}
 
 
 def test_the_same_seed_gives_the_same_digest(inputs, lenient_grading, tmp_path):
@@ -223,7 +240,7 @@ def test_the_baseline_sees_solo_prompts_of_hard_tasks_and_stops_where_mlpo_did(i
         *_, before, last = counted.values()
         assert before < 5000 <= last
     assert stats["headline"]["prompts"] == sum(h["kept"] and h["split"] == "train" for h in hard)
-    assert metric(made, "dev/solo/correct")
+    assert metric(made, "dev/solo/correct") and metric(made, "audit/rewarded")
 
 
 def test_what_the_baseline_is_not_told_is_as_in_mlpo():

@@ -9,6 +9,7 @@ from mlpo_core.prompts import chat
 from mlpo_core.store import Origin
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import sft
+from tests.core.prompts.thinking import thinking_tokenizer
 from tests.core.training import small
 
 
@@ -30,6 +31,17 @@ def test_labels_cover_trained_segments_and_the_end_of_turn():
     assert (
         labelled.labels[len(prompt) : len(prompt) + 2] == [sft.IGNORED] * 2
     )  # the tag and the digit of the wrong attempt
+
+
+def test_what_the_template_opens_is_learnt_neither_twice_nor_elsewhere():
+    """The prompt ends in the `<think>` that the trace begins with: what follows it is what the leader will write."""
+    tokenizer = thinking_tokenizer()
+    segments = [("<think>\n", True), ("5", False), (" wait, 4</think>", True), ("<answer>4</answer>", True)]
+    labelled = sft.label(tokenizer, "2+2?", segments, leaders.end_of_turn(tokenizer))
+    whole = chat.render(tokenizer, "2+2?") + "5 wait, 4</think><answer>4</answer><|end|>"
+    assert labelled.input_ids == tokenizer(whole, add_special_tokens=False)["input_ids"]
+    learnt = [t for t in labelled.labels if t != sft.IGNORED]
+    assert tokenizer.decode(learnt) == " wait, 4</think><answer>4</answer><|end|>"
 
 
 def test_a_control_token_in_a_completion_stays_text():
