@@ -56,7 +56,7 @@ def changed(value: Fraction, word: str) -> Fraction | None:
 
 
 _FRACTION = re.compile(
-    r"(?P<minus>(?:minus|negative)\s)?(?:(?P<whole>\w+(?:-\w+)?)\sand\s)?(?:(?P<top>a|an|one|two|three|four|five|six|seven|eight|nine)[\s-])?"
+    r"(?P<minus>(?:minus|negative)\s)?(?:(?P<whole>\w{1,12}(?:-\w{1,12})?)\sand\s)?(?:(?P<top>a|an|one|two|three|four|five|six|seven|eight|nine)[\s-])?"
     r"(?P<part>hal(?:f|ves)|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?)",
     re.IGNORECASE,
 )
