@@ -119,6 +119,8 @@ class Experiment(Section):
         if generating := [a.name for a in agents if self.engine_of(a).kind == "recorded"]:
             raise ValueError(f"engine.kind: recorded generates nothing: give {generating} a model {RECORDED}<agent>")
         names = tuple(a.model.removeprefix(RECORDED) for a in self.team.agents if a.model.startswith(RECORDED))
+        if wrong := [name for name in names if not 1 <= len(name) <= 200]:
+            raise ValueError(f"team.agents: {RECORDED}{wrong[0]:.40} does not say whose answers: {RECORDED}<agent>")
         if names and self.mlpo.rounds > 1:
             raise ValueError("mlpo.rounds: recorded agents cannot revise their answers: set it to 1")
         if not self.engine.recorded and (names or any(t.source == "recorded" for t in self.tasks)):

@@ -31,6 +31,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+RecordedName = Annotated[str, Field(min_length=1, max_length=200)]
+"""An agent as somebody else recorded it, such as `meta/llama-3.1-8b`."""
 Location = Annotated[str, AfterValidator(_only_allowed_variables)]
 """A path, URL or model, in which environment variables are expanded: `MLPO_DATA_DIR`, `HOME`, and those that
 `$MLPO_ALLOWED_VARIABLES` lists."""

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mlpo_core.experiment.section import Location, Name, Section, Seed, Share
+from mlpo_core.experiment.section import Location, Name, RecordedName, Section, Seed, Share
 from mlpo_core.types import AnswerKind
 
 PUBLISHED = ("bbh", "math", "mmlu", "mmlu_pro", "procedural")
@@ -50,7 +50,7 @@ class TaskSource(Section):
     test set stays whole. Ours: the paper's splits are not public."""
     family_options: dict[str, dict[str, Any]] = Field(default={})
     """Procedural families: generator options by family."""
-    answered_by: tuple[Name, ...] = ()
+    answered_by: tuple[RecordedName, ...] = ()
     """`source: recorded`: keep only the tasks that all these agents answered. Empty: the recorded agents of the team,
     filled in when the experiment is read."""
 

@@ -165,3 +165,12 @@ def test_only_listed_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("MLPO_ALLOWED_VARIABLES", "SCRATCH, MODELS")
     source = "$MLPO_DATA_DIR/$SCRATCH/${MODELS}"
     assert parse({**MINIMAL, "tasks": [{"benchmark": "bbh", "source": source}]}, "x").tasks[0].source == source
+
+
+def test_recorded_agents_have_any_name_but_none_and_are_read_again_as_they_were_written() -> None:
+    recorded = {"tasks": [{"benchmark": "bbh", "source": "recorded"}], "engine": {"kind": "recorded", "recorded": "r"}}
+    team = {"agents": [{"name": "a", "model": "recorded:meta/llama 3"}]}
+    experiment = parse({**MINIMAL, **recorded, "team": team}, "small.yaml")
+    assert experiment.tasks[0].answered_by == ("meta/llama 3",)
+    assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
+    assert "does not say whose answers" in bad(**recorded, team={"agents": [{"name": "a", "model": "recorded:"}]})
