@@ -5,6 +5,8 @@ PYTHON := $(VENV)/bin/python
 UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
 TORCH := torch==2.13.0
 PORT := 3000
+# Of reports and traces; the links in the UI's metadata lead there, so it stays the same.
+ARTIFACTS := 3080
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help demo claims test test-fast lint docs services ui screenshots gpu-check bench bench-long faults simulate requirements
@@ -16,11 +18,14 @@ help:
 demo: $(VENV)/.installed-demo
 	$(PYTHON) -m pipelines.demo
 
-## make ui           the Dagster UI on http://127.0.0.1:3000 (PORT=… another), storage in .dagster/
+## make ui           the Dagster UI on http://127.0.0.1:3000 (PORT=… another), storage in .dagster/;
+##                   reports and traces on port 3080 (ARTIFACTS=… another)
 ui: $(VENV)/.installed-demo
 	$(PYTHON) scripts/check_port.py $(PORT)
 	$(PYTHON) -m pipelines.register
-	$(VENV)/bin/dagster dev --host 127.0.0.1 --port $(PORT)
+	$(PYTHON) -m pipelines.artifacts --port $(ARTIFACTS) $(VENV)/bin/dagster dev --host 127.0.0.1 --port $(PORT)
+
+demo ui: export MLPO_ARTIFACTS_URL := http://127.0.0.1:$(ARTIFACTS)
 
 ## make claims       make the experiment `tiny-claims` point by point, and test its claims (some hours; resumable)
 claims: $(VENV)/.installed-demo

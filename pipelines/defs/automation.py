@@ -15,7 +15,7 @@ from pipelines.partitions import EXPERIMENTS, register
 
 CHAIN = dg.define_asset_job(
     "experiment_chain",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.assets(*STAGES),
     partitions_def=EXPERIMENTS,
     description="Every asset of one experiment. What is there already is reused.",
 )
