@@ -104,11 +104,11 @@ def _materialize(context: dg.AssetExecutionContext, name: str) -> dg.Materialize
         tasks = store.pointed(partition, "tasks")
         version = outcome.ref.digest
         metadata = describe(Dataset(outcome.ref), reused=outcome.reused, tasks=tasks and Dataset(tasks))
+    context.add_asset_metadata(metadata)  # not of the result, which would write it twice: pictures are most of a log
     return dg.MaterializeResult(
         asset_key=name,
         value=outcome.ref,
         data_version=dg.DataVersion(data_version(name, version, carries)),
-        metadata=metadata,
         check_results=results(spec, outcome, before),
     )
 

@@ -1,10 +1,14 @@
 """Materializing through a real instance, with real phases, on recorded responses."""
 
+import base64
 import html
 import json
+from io import BytesIO
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from PIL import Image
 
 from mlpo_core.store import Dataset, Store
 from pipelines import launch
@@ -35,8 +39,11 @@ def test_makes_versions_and_describes_them(workshop: Workshop) -> None:
     preview = str(facts["preview"])
     assert "| proposal_id |" in preview
     assert "| question | gold answer | response |" in preview, "an answer stands beside what was asked"
-    asked = next(Dataset(task).rows()) if (task := Store().pointed("votes", "tasks")) else {}
-    assert html.unescape(preview).find(asked["question"][:40]) > 0
+    tasks = Store().pointed("votes", "tasks")
+    assert tasks is not None
+    answered = next(Dataset(ref).rows())["task_id"]
+    [asked] = [row for row in Dataset(tasks).rows() if row["task_id"] == answered]
+    assert f"| {asked['question']} | {asked['answer']} |" in html.unescape(preview)
     trace = Path(str(facts["trace.html"])).read_text()
     first = next(Dataset(ref).rows(["proposal_id", "task_id"]))
     assert all(f"<code>{row}</code>" in trace for row in first.values())
@@ -52,6 +59,19 @@ def test_what_is_there_is_reused_without_a_process(workshop: Workshop, no_proces
     assert result.success
     for asset in RECORDED:
         assert str(metadata(result, asset)["outcome"]).startswith("reused version")
+
+
+def test_a_picture_is_written_once_and_a_run_that_reuses_writes_little(workshop: Workshop) -> None:
+    workshop.prepare()
+    result = workshop.materialize("hard_tasks")
+    events = [dg.serialize_value(entry) for entry in workshop.instance.all_logs(result.run_id)]
+    assert sum("data:image/png" in event for event in events) == 1
+    written = sum(map(len, events))
+    print(f"{written:,} bytes of events")
+    assert written < 60_000
+    shown = str(metadata(result, "hard_tasks")["plot: correct_rate"])
+    picture = Image.open(BytesIO(base64.b64decode(shown.partition("base64,")[2].removesuffix(")"))))
+    assert 300 < picture.width < 800, "as wide as the dialog"
 
 
 def test_a_changed_setting_remakes_what_depends_on_it(workshop: Workshop) -> None:
