@@ -6,6 +6,8 @@ UV := $(VENV)/bin/uv pip install --quiet --python $(PYTHON)
 TORCH := torch==2.13.0
 PORT := 3000
 LEADER := tiny
+# Of reports and traces; the links in the UI's metadata lead there, so it stays the same.
+ARTIFACTS := 3080
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help demo serve serve-load claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz \
@@ -18,11 +20,14 @@ help:
 demo: $(VENV)/.installed-demo
 	$(PYTHON) -m pipelines.demo
 
-## make ui           the Dagster UI on http://127.0.0.1:3000 (PORT=… another), storage in .dagster/
+## make ui           the Dagster UI on http://127.0.0.1:3000 (PORT=… another), storage in .dagster/;
+##                   reports and traces on port 3080 (ARTIFACTS=… another)
 ui: $(VENV)/.installed-demo
 	$(PYTHON) scripts/check_port.py $(PORT)
 	$(PYTHON) -m pipelines.register
-	$(VENV)/bin/dagster dev --host 127.0.0.1 --port $(PORT)
+	$(PYTHON) -m pipelines.artifacts --port $(ARTIFACTS) $(VENV)/bin/dagster dev --host 127.0.0.1 --port $(PORT)
+
+demo ui: export MLPO_ARTIFACTS_URL := http://127.0.0.1:$(ARTIFACTS)
 
 ## make serve        after `make demo`: the leader of `tiny` (LEADER=… another) as an OpenAI-compatible endpoint on loopback
 serve: $(VENV)/.installed-demo

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import dagster as dg
 
-SIGNATURE = "mlpo/process"
-"""Run tag: host, process id and start time of the process that makes the run's assets, and the run's id."""
+SIGNATURE = ".dagster/mlpo/process"
+"""Run tag: host, process id and start time of the process that makes the run's assets, and the run's id.
+
+The UI shows no tag of this prefix."""
 _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 

@@ -34,6 +34,8 @@ class LookupRunCoordinator(QueuedRunCoordinator):
 
 def made_by(run: dg.DagsterRun) -> list[str]:
     """The assets that a run will make. What cannot be looked up, because the store does not answer, counts as made."""
+    if run.asset_check_selection and not run.asset_selection:
+        return []  # checks alone make nothing
     assets = {key.to_user_string() for key in run.asset_selection or ()} or set(STAGES)
     partition = run.tags.get(_PARTITION)
     try:

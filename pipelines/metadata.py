@@ -2,22 +2,35 @@
 
 import base64
 from collections.abc import Mapping
+from io import BytesIO
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlpo_core.store import Dataset
+from pipelines.artifacts import url
 from pipelines.lineage import column_lineage, column_schema
 
 _ROWS = 5
 _CELL = 90
+_ANSWERS = ("response", "prompt")
+_COLOURS = 64
 _LARGEST_PLOT = 200_000
 _MARKUP = frozenset("<>&\"'\\`*_{}[]()#+-!|~$:")
 
 
-def describe(dataset: Dataset, *, reused: bool) -> dict[str, Any]:
-    """The materialization metadata of a version."""
+def describe(dataset: Dataset, *, reused: bool, tasks: Dataset | None = None) -> dict[str, Any]:
+    """The materialization metadata of a version.
+
+    Args:
+        dataset: The version.
+        reused: Whether it was there already.
+        tasks: What its rows answer: the preview shows the question and the gold answer beside a row.
+    """
     manifest = dataset.manifest
     ref = dataset.ref
     return {
@@ -29,9 +42,10 @@ def describe(dataset: Dataset, *, reused: bool) -> dict[str, Any]:
         "dagster/column_schema": column_schema(ref.asset),
         "dagster/column_lineage": column_lineage(ref.asset),
         **_headline(manifest.stats),
+        **_table(manifest.stats),
         **_plots(dataset),
         **_pages(dataset),
-        "preview": dg.MetadataValue.md(_preview(dataset)),
+        "preview": dg.MetadataValue.md(_preview(dataset, tasks)),
     }
 
 
@@ -41,23 +55,44 @@ def _headline(stats: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value if isinstance(value, int | float) else str(value) for name, value in figures.items()}
 
 
+def _table(stats: Mapping[str, Any]) -> dict[str, Any]:
+    """The first table of a report."""
+    return {name: dg.MetadataValue.md(text) for name, text in islice(stats.get("tables_md", {}).items(), 1)}
+
+
 def _plots(dataset: Dataset) -> dict[str, Any]:
     plots: dict[str, Any] = {}
     for name, info in sorted(dataset.manifest.files.items()):
         if name.startswith("plots/") and name.endswith(".png") and info.bytes <= _LARGEST_PLOT:
             label = name.removeprefix("plots/").removesuffix(".png")
-            image = base64.b64encode(dataset.read_file(name)).decode()
+            image = base64.b64encode(_small(dataset.read_file(name))).decode()
             plots[f"plot: {label}"] = dg.MetadataValue.md(f"![{label}](data:image/png;base64,{image})")
+            if served := url(dataset.ref.asset, dataset.ref.key, name):
+                plots[name] = dg.MetadataValue.url(served)
     return plots
 
 
+def _small(png: bytes) -> bytes:
+    """A picture at half its width, as wide as the UI's dialog: the log keeps one for every time that it is shown."""
+    from PIL import Image
+
+    with Image.open(BytesIO(png)) as image:
+        half = image.convert("RGB").resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
+    content = BytesIO()
+    half.quantize(_COLOURS).save(content, "PNG", optimize=True)
+    return content.getvalue()
+
+
 def _pages(dataset: Dataset) -> dict[str, Any]:
-    """Where the version's HTML pages are."""
-    return {
-        name: dg.MetadataValue.path(local_path(f"{dataset.ref.url}/{name}"))
-        for name in dataset.manifest.files
-        if name.endswith(".html")
-    }
+    """The version's HTML pages: their URLs where they are served, else where they lie."""
+    pages = [name for name in dataset.manifest.files if name.endswith(".html")]
+    return {name: _page(dataset, name) for name in pages}
+
+
+def _page(dataset: Dataset, name: str) -> dg.MetadataValue:
+    ref = dataset.ref
+    served = url(ref.asset, ref.key, name)
+    return dg.MetadataValue.url(served) if served else dg.MetadataValue.path(local_path(f"{ref.url}/{name}"))
 
 
 def local_path(url: str) -> str:
@@ -66,15 +101,39 @@ def local_path(url: str) -> str:
     return unquote(parts.path) if parts.scheme == "file" else url
 
 
-def _preview(dataset: Dataset) -> str:
+def _preview(dataset: Dataset, tasks: Dataset | None) -> str:
     first = next(iter(dataset.batches(batch_size=_ROWS)), None)
     rows: list[dict[str, Any]] = first.to_pylist() if first is not None else []
     if not rows:
         return "no rows"
+    if tasks and "task_id" in rows[0] and "question" not in rows[0]:
+        rows = _beside_questions(rows, tasks)
     names = list(rows[0])
     lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
     lines += [f"| {' | '.join(_cell(row[name]) for name in names)} |" for row in rows]
     return "\n".join(lines)
+
+
+def _beside_questions(rows: list[dict[str, Any]], tasks: Dataset) -> list[dict[str, Any]]:
+    """The rows with their task's question and gold answer, right before what was answered."""
+    wanted = {row["task_id"] for row in rows}
+    asked: dict[str, dict[str, Any]] = {}
+    for batch in tasks.batches(["task_id", "question", "answer"]):
+        found = batch.filter(pc.is_in(batch["task_id"], pa.array(sorted(wanted - asked.keys()), pa.string())))
+        asked.update((row["task_id"], row) for row in found.to_pylist())
+        if len(asked) == len(wanted):
+            break
+    names = list(rows[0])
+    at = next((names.index(name) for name in _ANSWERS if name in names), names.index("task_id") + 1)
+    return [
+        {
+            **{name: row[name] for name in names[:at]},
+            "question": asked.get(row["task_id"], {}).get("question"),
+            "gold answer": asked.get(row["task_id"], {}).get("answer"),
+            **{name: row[name] for name in names[at:]},
+        }
+        for row in rows
+    ]
 
 
 def _cell(value: Any) -> str:

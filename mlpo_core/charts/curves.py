@@ -13,7 +13,8 @@ _SAID = 40
 """Points of a curve that say what they are when one points at them."""
 _WINDOW = 20
 """A curve's length over that of the window that smooths it."""
-_COLUMNS = 4
+_COLUMNS = 2
+"""The UI shows a picture as wide as it is, in a dialog that is no wider than two charts."""
 
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 """Steps and values by name."""
@@ -31,7 +32,7 @@ def curves(series: Series, form: str, among: Sequence[str]) -> dict[str, Any]:
 
 
 def panels(by_title: Mapping[str, Series]) -> dict[str, Any]:
-    """Small charts beside each other, four in a row."""
+    """Small charts beside each other, two in a row."""
     import altair as alt
 
     charts = [_chart(series, PLAIN, WIDTH // 2, HEIGHT // 2, (), title) for title, series in by_title.items()]

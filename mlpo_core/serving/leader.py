@@ -37,7 +37,7 @@ class Leader:
 
     def __init__(self, source: Source, wait_s: float = WAIT_S, floor: int = 1) -> None:
         settings = source.experiment.leader
-        assert settings
+        assert settings  # noqa: S101 - narrows a type
         if not 1 <= floor <= source.experiment.k:
             raise BadInput(
                 f"floor {floor}: of {source.experiment.k} agents, 1 to {source.experiment.k} can be asked for"

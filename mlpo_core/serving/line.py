@@ -85,7 +85,7 @@ class Line:
 
     def serve(self) -> None:
         """Make all that waits and is sampled like what has waited longest."""
-        assert self._turns
+        assert self._turns  # noqa: S101 - narrows a type
         with self._turns.changed:
             taken = [call for call in self._waiting if call.sampling == self._waiting[0].sampling]
             self._waiting = deque(call for call in self._waiting if call not in taken)

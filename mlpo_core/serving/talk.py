@@ -137,7 +137,7 @@ class Talk:
 
     async def _rounds(self, answered: dict[str, Reply]) -> Reply:
         """The leader's last word."""
-        assert self._experiment.leader
+        assert self._experiment.leader  # noqa: S101 - narrows a type
         extracted = await self._extracted([reply.text for reply in answered.values()])
         proposals = [
             Proposal(f"{name}-0", reply.text, found, False)
@@ -173,7 +173,7 @@ class Talk:
     async def _leader(self, talk: Conversations, round_: int, hear: Callable[[str], None] | None) -> Reply:
         """What the leader writes in a round; the wishes on length are on the last."""
         leader, wishes = self._experiment.leader, self._wishes
-        assert leader
+        assert leader  # noqa: S101 - narrows a type
         [turn] = talk.leader_turns(round_, LEADER)
         turn = turn._replace(prompt=with_absent(self._task, turn.prompt, len(turn.input_ids), self._asked))
         sampling = leading(self._experiment, leader)
@@ -200,7 +200,7 @@ class Talk:
 
     async def _check_length(self, prompt: str) -> None:
         leader = self._experiment.leader
-        assert leader
+        assert leader  # noqa: S101 - narrows a type
         tokens = await asyncio.to_thread(self._count, prompt)
         if tokens > (most := leader.max_context - leader.max_new_tokens):
             raise Refusal(
@@ -242,7 +242,7 @@ class Talk:
 
     async def _extracted(self, texts: Sequence[str]) -> list[str | None]:
         """The answers read out of texts, where the leader is shown these."""
-        assert self._experiment.leader
+        assert self._experiment.leader  # noqa: S101 - narrows a type
         if self._experiment.leader.information != "answers":
             return [None] * len(texts)
         return await self._read(texts)

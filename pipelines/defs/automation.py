@@ -19,7 +19,7 @@ from pipelines.settings import data_versions, latest_data_versions, observation
 
 CHAIN = dg.define_asset_job(
     "experiment_chain",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.assets(*STAGES),
     partitions_def=EXPERIMENTS,
     description="Every asset of one experiment. What is there already is reused.",
 )

@@ -1,18 +1,13 @@
 """The sensor and the schedule, evaluated against a real instance."""
 
-import asyncio
 import json
 import re
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 from dagster._core.definitions.dynamic_partitions_request import AddDynamicPartitionsRequest
-from dagster._core.definitions.freshness import FreshnessState
-from dagster._core.definitions.freshness_evaluator import TimeWindowFreshnessPolicyEvaluator
-from dagster._core.loader import LoadingContextForTest
-from dagster._time import get_current_datetime
 
 from mlpo_core.chain.experiments import find
 from mlpo_core.store import Store
@@ -154,23 +149,6 @@ def test_the_schedule_runs_again_what_was_materialized(workshop: Workshop) -> No
     [request] = requests(workshop)
     assert request.partition_key == "votes"
     assert request.asset_selection == [dg.AssetKey(asset) for asset in RECORDED]
-
-
-def test_a_report_that_no_night_confirmed_is_overdue(workshop: Workshop, monkeypatch) -> None:
-    node = REPOSITORY_DEF.asset_graph.get(dg.AssetKey("benchmark_report"))
-
-    def state(after: timedelta) -> FreshnessState:
-        """As Dagster itself judges, some time from now."""
-        then = (get_current_datetime() + after).timestamp()
-        monkeypatch.setattr("dagster._core.definitions.freshness_evaluator.get_current_timestamp", lambda: then)
-        context = LoadingContextForTest(workshop.instance)
-        return asyncio.run(TimeWindowFreshnessPolicyEvaluator().evaluate_freshness(context, node))
-
-    assert state(timedelta()) == FreshnessState.UNKNOWN
-    workshop.instance.report_runless_asset_event(dg.AssetMaterialization("benchmark_report", partition="votes"))
-    assert state(timedelta(hours=25)) == FreshnessState.PASS
-    assert state(timedelta(hours=27)) == FreshnessState.WARN
-    assert state(timedelta(hours=51)) == FreshnessState.FAIL
 
 
 def test_the_failure_hook_posts_what_failed(workshop: Workshop, monkeypatch) -> None:

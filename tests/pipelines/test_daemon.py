@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from pipelines.stage_asset import REPRODUCED
+from pipelines.stage_checks import REPRODUCED
 from pipelines.tags import FRESH
 from tests.pipelines.conftest import RECORDED, Workshop
 from tests.pipelines.webserver import Server, configure, serving

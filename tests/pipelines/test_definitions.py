@@ -11,10 +11,10 @@ import dagster as dg
 import pytest
 
 from mlpo_core.chain.stages import STAGES
-from mlpo_core.checks import checks_of
 from mlpo_core.store.schemas import SCHEMAS, sources
 from pipelines.definitions import defs
 from pipelines.lineage import column_lineage, column_schema
+from pipelines.links import SOURCE, code_references
 from tests.support import REPOSITORY
 
 SNAPSHOT = Path(__file__).with_name("definitions.json")
@@ -38,8 +38,9 @@ ASSETS = {
 
 def test_the_assets_are_those_of_the_design() -> None:
     graph = defs.resolve_asset_graph()
-    assert {key.to_user_string() for key in graph.materializable_asset_keys} == ASSETS == set(STAGES)
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == ASSETS | {"leaderboard"}
     assert {key.to_user_string() for key in graph.external_asset_keys} == {f"settings/{asset}" for asset in ASSETS}
+    assert set(STAGES) == ASSETS
 
 
 def test_definitions_are_as_they_were() -> None:
@@ -67,6 +68,15 @@ def test_every_asset_links_to_its_code_and_to_the_reasons_for_it(asset: str) -> 
     module, _, function = STAGES[asset].function.partition(":")
     assert re.search(rf"\b(def|import)\b[^:]*\b{function}\b", source.read_text()), f"{module} in {source}"
     assert why.read_text().startswith("# ")
+
+
+def test_on_a_teams_instance_the_links_lead_to_the_git_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SOURCE, "https://git.example/team/mlpo/blob/abc123/")
+    found = [reference.url for reference in code_references("hard_tasks").code_references]
+    assert found == [
+        f"https://git.example/team/mlpo/blob/abc123/{file}"
+        for file in ("mlpo_core/proposals/filtering.py", "docs/decisions/grading.md")
+    ]
 
 
 def test_a_column_says_what_it_is_taken_from() -> None:
@@ -98,7 +108,7 @@ def _describe() -> dict[str, object]:
             "code_version": str(node.code_version).partition("-")[0],
             "partitions": getattr(node.partitions_def, "name", None),
             "pools": sorted(node.pools or ()),
-            "checks": {c.name: {"blocking": c.blocking} for c in checks_of(key.to_user_string())},
+            "checks": {c.name: {"blocking": graph.get(c).blocking} for c in sorted(node.check_keys)},
         }
         for key in sorted(graph.materializable_asset_keys)
         for node in [graph.get(key)]

@@ -49,8 +49,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_the_graph_is_served_and_the_daemon_registers_experiments(server: Server) -> None:
     nodes = server.ask(GRAPH)["assetNodes"]
-    assert {node["assetKey"]["path"][-1] for node in nodes} == set(STAGES)
-    assert {node["partitionDefinition"]["name"] for node in nodes} == {"experiment"}
+    assert {node["assetKey"]["path"][-1] for node in nodes} == {*STAGES, "leaderboard"}
+    partitioned = [node["partitionDefinition"] for node in nodes if node["assetKey"]["path"] != ["leaderboard"]]
+    assert {definition["name"] for definition in partitioned} == {"experiment"}
     wait_for(lambda: set(partitions(server)) == {"long", "votes"}, 120, "the sensor has registered the experiments")
 
 

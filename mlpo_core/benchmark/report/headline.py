@@ -122,6 +122,25 @@ def costs(figures: Figures) -> str:
     return ", ".join([*parts, f"{count(trained)} tokens in training{missing}"] if trained else parts)
 
 
+def numbers(figures: Figures, table: Sequence[Row], reference: str) -> dict[str, float]:
+    """The headline as numbers by name, so that they can be drawn over time and over experiments.
+
+    Accuracies are in percent, what the reference has over a method in points, tokens per answer; what was not measured
+    is left out. `seconds of all stages` is the work in every version that the report rests on.
+    """
+    ways = {str(way): way for way in figures.headline_ways}
+    found: dict[str, float | None] = {f"accuracy, %: {row.label}": 100 * row.accuracy for row in table}
+    for row in table:
+        comparison = _against(figures, ways[row.label], reference)
+        lead = None if comparison is None or comparison.value is None else 100 * comparison.value
+        found[f"lead of {reference}, points: over {row.label}"] = lead
+    for row in table:
+        cost = figures.get("cost", ways[row.label], "tokens")
+        found[f"tokens per answer: {row.label}"] = cost.value if cost else None
+    found["seconds of all stages"] = sum(m.seconds or 0.0 for m in figures.of("total", "seconds"))
+    return {name: round(value, 3) for name, value in found.items() if value is not None}
+
+
 def as_view(table: Sequence[Row], reference: str, caption: str) -> View:
     """The headline as an ordinary table."""
     cells = [

@@ -17,7 +17,7 @@ from mlpo_core.benchmark.outcomes import Outcomes, read_outcomes
 from mlpo_core.benchmark.over_k import over_k
 from mlpo_core.benchmark.report import headline
 from mlpo_core.benchmark.report.cards import cards
-from mlpo_core.benchmark.report.lookup import Figures, percent
+from mlpo_core.benchmark.report.lookup import Figures
 from mlpo_core.benchmark.report.page import render
 from mlpo_core.benchmark.report.plots import accuracy_png, filter_plot, plots, training_plots
 from mlpo_core.benchmark.report.provenance import provenance
@@ -86,7 +86,7 @@ def make(ctx: Context) -> dict[str, Any]:
     ctx.writer.put("plots/accuracy.png", accuracy_png(top))
     log("\n".join(["benchmark_report:", *findings]))
     return {
-        "headline": {row.label: f"{percent(row.accuracy)} % ({percent(row.low)}–{percent(row.high)})" for row in top},
+        "headline": headline.numbers(figures, top, chosen),
         "headline_table": {"columns": list(main.columns), "rows": [list(r) for r in main.rows], "findings": findings},
         "test_tasks": len(outcomes.task_ids),
         "seeds": list(outcomes.seeds),

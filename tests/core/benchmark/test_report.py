@@ -161,7 +161,19 @@ def test_the_headline_as_text(report):
     assert text.splitlines()[2].startswith("mlpo_leader/team")
     assert headline_text(report.manifest.stats) == text
     assert "is significantly better than" in text
-    assert report.manifest.stats["headline"]["any_correct"].endswith(")")
+
+
+def test_the_headline_as_numbers_that_can_be_drawn(report):
+    stats = report.manifest.stats
+    numbers = stats["headline"]
+    assert all(type(value) is float for value in numbers.values())
+    reference = next(row for row in stats["headline_table"]["rows"] if row[0].startswith("mlpo_leader/team"))
+    assert f"{numbers[f'accuracy, %: {reference[0]}']:.1f}" == reference[1]
+    [voted] = [row for row in stats["headline_table"]["rows"] if row[0] == "majority_vote@3"]
+    lead = numbers["lead of mlpo_leader/team, points: over majority_vote@3"]
+    assert f"{lead:+.1f}".replace("-", "−") in voted[3]
+    assert numbers["tokens per answer: majority_vote@3"] > 0
+    assert numbers["seconds of all stages"] > 0
 
 
 def test_the_same_predictions_give_the_same_digest(tmp_path):

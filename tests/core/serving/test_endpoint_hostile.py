@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -273,7 +274,7 @@ def test_the_command_prints_a_line_that_works_and_ends_in_order(made_house: hous
         assert run.stdout
         lines = [run.stdout.readline() for _ in range(2)]
         assert lines[0].startswith("http://127.0.0.1:"), lines
-        done = subprocess.run(lines[1], shell=True, capture_output=True, text=True, check=True)
+        done = subprocess.run(shlex.split(lines[1]), capture_output=True, text=True, check=True)
         assert json.loads(done.stdout)["choices"][0]["message"]["role"] == "assistant"
         run.terminate()
         _, errors = run.communicate(timeout=120)
