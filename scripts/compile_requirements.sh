@@ -1,18 +1,22 @@
 #!/bin/sh
 # Resolve pyproject.toml into one pinned file per target. torch is left out where setup installs it first. PyTorch's CPU
-# build is looked for in the configured indexes (UV_FIND_LINKS, UV_INDEX), then in PyTorch's own.
+# build is looked for in the configured indexes (UV_FIND_LINKS, UV_INDEX), then in PyTorch's own. What is pinned stays as it
+# is where it can; UPGRADE=--upgrade takes the newest.
 set -eu
 
 resolve() {
     target=$1
     title=$2
     shift 2
+    cp "requirements/$target.txt" "requirements/$target.txt.new"
+    set -- --quiet --python "$PYTHON" --no-header --no-annotate ${UPGRADE:-} \
+        --output-file "requirements/$target.txt.new" "$@" pyproject.toml
+    "$UV" pip compile "$@" >/dev/null || "$UV" pip compile --torch-backend cpu "$@" >/dev/null
     {
         echo "# Pinned for Linux x86-64 $title; made by \`make requirements\`."
-        "$UV" pip compile --quiet --python "$PYTHON" --no-header --no-annotate "$@" pyproject.toml ||
-            "$UV" pip compile --quiet --python "$PYTHON" --no-header --no-annotate --torch-backend cpu "$@" pyproject.toml
-    } >"requirements/$target.txt.new"
-    mv "requirements/$target.txt.new" "requirements/$target.txt"
+        cat "requirements/$target.txt.new"
+    } >"requirements/$target.txt"
+    rm "requirements/$target.txt.new"
 }
 
 cpu="--no-emit-package torch --no-emit-package setuptools --no-emit-package triton"
