@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
+from mlpo_core.charts.dots import Dot, dots
+from mlpo_core.charts.render import png
+from mlpo_core.charts.style import COLOURS
 from mlpo_core.store import Dataset
 
 _DRAWN = 40
@@ -67,10 +70,6 @@ def _record(place: Place) -> dict[str, str | int | float]:
 
 def picture(places: Sequence[Place]) -> dg.MarkdownMetadataValue:
     """Every experiment's accuracy with its interval; its other methods as ticks."""
-    from mlpo_core.charts.dots import Dot, dots
-    from mlpo_core.charts.render import png
-    from mlpo_core.charts.style import COLOURS
-
     found = [
         Dot(
             "",
