@@ -11,7 +11,8 @@ from mlpo_core.chain.experiments import owner, skipped
 from mlpo_core.chain.spec import Spec, resolve
 from mlpo_core.chain.stages import STAGES, key
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Experiment
+from mlpo_core.experiment import EngineConfig, Experiment
+from mlpo_core.experiment.engine import OF_NO_ROW
 from mlpo_core.store import Manifest, Store, VersionRef
 from mlpo_core.store.manifest import inspect
 from mlpo_core.store.root import Acceptance
@@ -91,7 +92,7 @@ def differs_in_code_alone(manifest: Manifest, spec: Spec) -> bool:
 
 
 def completed(then: Any, now: Any) -> Any:
-    """Recorded settings with what they lack at its default.
+    """Recorded settings with what they lack at its default, and without what is in no key.
 
     Args:
         then: Settings, or a part of them, as a manifest holds them.
@@ -99,7 +100,9 @@ def completed(then: Any, now: Any) -> Any:
     """
     if isinstance(now, BaseModel) and isinstance(then, dict):
         fields = type(now).model_fields
-        lacking = [name for name in vars(now) if name in fields and not fields[name].is_required()]
+        free = OF_NO_ROW if isinstance(now, EngineConfig) else ()
+        then = {name: value for name, value in then.items() if name not in free}
+        lacking = [n for n in vars(now) if n in fields and n not in free and not fields[n].is_required()]
         defaults = {name: to_jsonable_python(fields[name].get_default(call_default_factory=True)) for name in lacking}
         return {**defaults, **{name: completed(value, vars(now).get(name)) for name, value in then.items()}}
     if isinstance(now, dict) and isinstance(then, dict):

@@ -9,7 +9,7 @@ from mlpo_core.experiment.section import CREDENTIALS, Count, Location, Section
 
 KEYS = "keys"
 """Context of a dump for a version's key: what changes no row is left out."""
-_OF_NO_ROW = ("base_url", "key_variable", "concurrency", "recorded")
+OF_NO_ROW = ("base_url", "key_variable", "concurrency", "recorded")
 
 
 class EngineConfig(Section):
@@ -35,7 +35,7 @@ class EngineConfig(Section):
     @model_serializer(mode="wrap")
     def _without_what_changes_no_row(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
         data = dump(self)
-        return {k: v for k, v in data.items() if k not in _OF_NO_ROW} if info.context == KEYS else data
+        return {k: v for k, v in data.items() if k not in OF_NO_ROW} if info.context == KEYS else data
 
     @field_validator("base_url")
     @classmethod

@@ -77,10 +77,11 @@ def test_a_setting_that_there_was_not_yet_counts_as_its_default(tmp_path, other_
     manifest = json.loads(file.read_text())
     del manifest["config"]["config"]["tasks"][0]["source"]
     del manifest["config"]["config"]["engine"]["dtype"]
+    manifest["config"]["config"]["engine"]["base_url"] = "http://once-part-of-keys/v1"
     file.write_text(json.dumps(manifest))
     other_code("edited")
     other = experiment()
-    other = other.model_copy(update={"engine": other.engine.model_copy(update={"dtype": "float16"})})
+    other = other.model_copy(update={"tasks": (other.tasks[0].model_copy(update={"source": "elsewhere"}),)})
     assert list(accept(other, store, "because", ["tasks"])) == [], "it is set to something else now"
     assert [accepted.ref.key for accepted in accept(experiment(), store, "because", ["tasks"])] == [made.key]
     manifest["config"]["config"]["engine"]["of_old"] = 1

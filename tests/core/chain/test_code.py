@@ -130,5 +130,5 @@ def test_code_that_was_edited_since_a_version_was_asked_for_is_refused(edited, t
 
 
 def _with_engine(kind: str):
-    settings = (f"engine.kind={kind}", "engine.base_url=http://127.0.0.1:1/v1")
+    settings = (f"engine.kind={kind}", "engine.base_url=http://127.0.0.1:1/v1", "leader.engine={kind: vllm}")
     return load(REPOSITORY / "experiments" / "paper.yaml", settings)

@@ -59,7 +59,7 @@ def test_leaders_are_the_others_and_all_else_is_its_own(store: Store) -> None:
 
 def test_leaders_that_are_not_there_yet_name_the_experiment_that_trains_them(store: Store) -> None:
     make_all(store, "home", until="hard_tasks")
-    with pytest.raises(BadInput, match=r"mlpo_leader needs sft_leader.*run sft_dataset --experiment home"):
+    with pytest.raises(BadInput, match=r"mlpo_leader needs sft_leader.*run home sft_dataset"):
         resolve("mlpo_leader", find("away"), store)
 
 

@@ -19,8 +19,9 @@ def made_house(tmp_path_factory: pytest.TempPathFactory) -> house.House:
 
 @pytest.fixture(scope="session")
 def leader(made_house: house.House) -> Iterator[Leader]:
-    """Its leader with its team, loaded."""
+    """Its leader with its team, loaded. What the environment says for that is said to nobody else."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLPO_EXPERIMENTS", str(made_house.experiments))
-        with Leader.load(house.NAME, made_house.store) as loaded:
-            yield loaded
+        loaded = Leader.load(house.NAME, made_house.store)
+    with loaded:
+        yield loaded

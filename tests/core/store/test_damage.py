@@ -130,7 +130,7 @@ def test_a_stage_on_a_damaged_input_fails_once_and_the_chain_heals(made, capsys)
     spec = resolve("base_models", config, store).model_copy(update={"inputs": {"tasks": ref}})
     with pytest.raises(BadInput, match="materialize tasks again"):
         list(Dataset(spec.inputs["tasks"] or ref).rows())
-    with pytest.raises(BadInput, match="run tasks"):
+    with pytest.raises(BadInput, match="run mini tasks"):
         resolve("base_models", config, store)
     assert run(resolve("tasks", config, store)).ref == ref
     assert resolve("base_models", config, store).inputs["tasks"] == ref
