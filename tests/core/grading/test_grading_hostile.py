@@ -93,6 +93,13 @@ TRAPS = {
 }
 
 
+@pytest.fixture(scope="module")
+def loaded() -> None:
+    """The algebra library, whose import is not what these tests time."""
+    prepare(r"\frac{1}{2}", r"\boxed{\frac{1}{2}}")
+
+
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("name", TRAPS)
 @pytest.mark.parametrize("tagged", [False, True])
 def test_a_megabyte_is_graded_within_the_limit(name: str, tagged: bool):
