@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -118,7 +117,6 @@ class TinyRun(NamedTuple):
 
     root: str
     home: Path
-    seconds: float
     output: str
 
     def dataset(self, asset: str) -> Dataset:
@@ -138,7 +136,6 @@ class TinyBegun:
     def __init__(self, home: Path, niceness: int) -> None:
         self._home = home
         self._log = home / "output"
-        self._started = time.monotonic()
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 ["nice", "-n", str(niceness), sys.executable, "-m", "pipelines.demo"],
@@ -153,7 +150,7 @@ class TinyBegun:
         code = self.process.wait()
         output = self._log.read_text()
         assert code == 0, f"the experiment tiny failed\n{output}"
-        return TinyRun(str(self._home / "root"), self._home, time.monotonic() - self._started, output)
+        return TinyRun(str(self._home / "root"), self._home, output)
 
 
 @pytest.fixture(scope="session", autouse=True)
