@@ -25,8 +25,9 @@ CARRIERS = frozenset(
 STARTED = {
     f"{PACKAGE}.engines.vllm": (f"{PACKAGE}.engines.vllm_drawing", f"{PACKAGE}.engines.vllm_device_drawing"),
     f"{PACKAGE}.grading.process": (f"{PACKAGE}.grading.worker",),
+    f"{PACKAGE}.models.base": (f"{PACKAGE}.models.laboratory.pretrain",),
 }
-"""Modules that a module has other processes run, without importing them."""
+"""Modules that a module has other processes run, or imports by name where it needs them."""
 
 SETTINGS = f"{PACKAGE}.experiment"
 """Left out too: what its code makes of a file, the settings themselves, is in the key by value."""
