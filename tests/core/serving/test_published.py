@@ -18,6 +18,7 @@ from mlpo_core.prompts import chat
 from mlpo_core.publishing import leader_file
 from mlpo_core.serving import Leader
 from mlpo_core.store import Dataset, Store
+from mlpo_core.store.files import Folder
 from tests.core.serving import house
 from tests.core.serving.test_leader import benchmark
 
@@ -86,6 +87,25 @@ def test_with_its_team_it_answers_as_in_the_benchmark(copied: Path, made_house: 
         assert (leader.name, leader.rounds, leader.agents) == (house.NAME, 3, list(house.AGENTS))
         for question, text in benchmark(made_house, "mlpo_leader/team", 3):
             assert leader.answer(question).text == text
+        assert leader.adapts
+        for question, text in benchmark(made_house, "mlpo_leader/adaptive", 0):
+            assert leader.answer(question, method="adaptive").text == text
+
+
+@pytest.mark.slow
+def test_on_s3_it_is_the_same(published: Path, made_house: house.House, s3_root: str, monkeypatch) -> None:
+    monkeypatch.setenv("MLPO_EXPERIMENTS", str(made_house.experiments))
+    there = Folder(s3_root)
+    for path in sorted(made_house.root.rglob("*")):
+        name = path.relative_to(made_house.root).as_posix()
+        if path.is_file() and not name.startswith(("published_leader/", "leases/")):
+            there.upload(name, path)
+    made = run(resolve("published_leader", find(house.NAME), Store(s3_root))).ref
+    on_disk = made_house.store.pointed(house.NAME, "published_leader")
+    assert made and on_disk and made.url.startswith("s3://") and made.digest == on_disk.digest
+    with Leader.load(Dataset(made).local_folder("leader"), Store(s3_root)) as leader:
+        question, text = next(benchmark(made_house, "mlpo_leader/team", 3))
+        assert leader.answer(question).text == text
 
 
 def test_elsewhere_a_team_is_named(copied: Path, made_house: house.House, tmp_path: Path, monkeypatch, capsys) -> None:
