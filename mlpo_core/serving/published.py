@@ -4,10 +4,9 @@ The folder may be a stranger's. No code in it runs, weights are safetensors only
 models and checkpoints of the root alone (`mlpo_core.publishing.leader_file`).
 """
 
-import json
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mlpo_core.chain.experiments import read as read_experiment
 from mlpo_core.chain.spec import versions
@@ -18,7 +17,7 @@ from mlpo_core.models.locate import Located, locate
 from mlpo_core.models.references import Reference, kind_of
 from mlpo_core.progress import log
 from mlpo_core.publishing.leader_file import NAME, LeaderFile, Member, read
-from mlpo_core.publishing.merged import merged
+from mlpo_core.publishing.merged import merged, read_adapter
 from mlpo_core.publishing.texts import prompt_texts
 from mlpo_core.serving.source import Source, version_of
 from mlpo_core.store import Dataset, Store
@@ -85,12 +84,9 @@ def _weights(folder: Path, described: LeaderFile) -> Path:
     """The folder that engines load: the published one, or the adapter merged into its base."""
     if described.form == "weights":
         return folder
-    try:
-        config: Any = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        base, revision = config["base_model_name_or_path"], config.get("revision")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{folder}: adapter_config.json cannot be read, so its base is unknown") from error
-    return merged(folder, _hub_model("the leader's base", base, revision))
+    adapter = read_adapter(folder)
+    base = _hub_model("the leader's base", adapter.base_model_name_or_path, adapter.revision)
+    return merged(folder, adapter, base)
 
 
 def _of_experiment(name: str, store: Store) -> _Led:
@@ -131,9 +127,8 @@ def _unreachable(member: Member, key: str, store: Store) -> str:
     )
 
 
-def _hub_model(who: str, model: Any, revision: Any) -> Located:
+def _hub_model(who: str, model: str, revision: str | None) -> Located:
     """A model of the hub, held against what could be something else."""
-    named = isinstance(model, str) and _ON_HUB.fullmatch(model)
-    if not named or kind_of(Reference(who, NAME, model, "", False)) != "hub":
+    if not _ON_HUB.fullmatch(model) or kind_of(Reference(who, NAME, model, "", False)) != "hub":
         raise BadInput(f"{who}: {model!r:.100} is no model of the Hugging Face hub")
-    return Located(model, revision if isinstance(revision, str) and re.fullmatch(r"[0-9a-f]{7,64}", revision) else None)
+    return Located(model, revision if revision and re.fullmatch(r"[0-9a-f]{7,64}", revision) else None)
