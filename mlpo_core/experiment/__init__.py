@@ -1,6 +1,6 @@
 """An experiment: its settings, the file that holds them, and the points of its sweep. Knows nothing of stages."""
 
-from mlpo_core.experiment.benchmark import Benchmark, Inference
+from mlpo_core.experiment.benchmark import Benchmark, Inference, Stop
 from mlpo_core.experiment.claims import Claim, Claims
 from mlpo_core.experiment.config import Experiment, restrict, without_engines
 from mlpo_core.experiment.engine import KEYS, EngineConfig
@@ -29,6 +29,7 @@ __all__ = [
     "Inference",
     "Leader",
     "Proposals",
+    "Stop",
     "TaskSource",
     "Team",
     "load",

@@ -29,6 +29,7 @@ from mlpo_core.rounds.contamination import check_disjoint
 from mlpo_core.rounds.conversation import Conversations, Turn, seeds
 from mlpo_core.rounds.latency import time_first_answers, time_turns
 from mlpo_core.rounds.requests import leading, request_of, revising
+from mlpo_core.store import Dataset
 from mlpo_core.store.schemas import TRAINED
 from mlpo_core.store.streaming import sums
 from mlpo_core.tasks import read_tasks
@@ -69,14 +70,26 @@ def run(ctx: Context) -> dict[str, Any]:
     trained = {name: data for name, data in ctx.inputs.items() if name in TRAINED}
     check_disjoint(trained, ctx.inputs["tasks"], ctx.store)
     tasks = list(read_tasks(ctx.inputs["tasks"], {"test"}).values())
+    return rounds_on(ctx, leader, tasks, ctx.inputs["benchmark_proposals"])
+
+
+def rounds_on(ctx: Context, leader: Leader, tasks: Sequence[Task], proposals: Dataset) -> dict[str, Any]:
+    """Write the generations of every round on some tasks.
+
+    Args:
+        ctx: Of the stage.
+        leader: Its leader's settings.
+        tasks: The tasks.
+        proposals: The agents' first answers to them.
+    """
     agents = [a.name for a in ctx.experiment.team.agents]
-    samples = samples_per_agent(ctx.inputs["benchmark_proposals"], [t.task_id for t in tasks], agents)
+    samples = samples_per_agent(proposals, [t.task_id for t in tasks], agents)
     dialogues, not_run = _dialogues(ctx, leader, samples)
     steps = list(_steps(ctx, leader, dialogues))
     written = sum(max(1, dialogue.votes) for dialogue in dialogues.values())
     per_task = max(1, written * len(ctx.experiment.benchmark.seeds))
     chunks = shards(tasks, max(1, _CHUNK_ROWS // per_task)) if dialogues else []
-    index = TaskIndex(ctx.inputs["benchmark_proposals"])
+    index = TaskIndex(proposals)
     maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
     start = partial(_start, ctx, leader, dialogues, index, samples)
     done = ctx.writer.done()
@@ -85,7 +98,7 @@ def run(ctx: Context) -> dict[str, Any]:
     for i in pending:
         _check_prompts(start(chunks[i]), steps, maker, leader)
     with Grader() as grader:
-        for i in track(pending, "team_rounds", len(pending), "chunks"):
+        for i in track(pending, ctx.writer.asset, len(pending), "chunks"):
             conversations = start(chunks[i])
             for part, step in enumerate(track(steps, "rounds", len(steps), "steps"), i * len(steps)):
                 _take(ctx, part, step, conversations, maker, leader, grader, () if i else timed)
