@@ -6,7 +6,9 @@ from pathlib import Path
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, files, load
+from mlpo_core.experiment.overrides import check_overrides
 from mlpo_core.methods import check_methods
+from mlpo_core.prompts.checking import check_prompts
 from mlpo_core.types import stable_id
 
 _TRAINING = ("sft", "mlpo")
@@ -19,7 +21,7 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
 
     Raises:
         BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's, or it names a method
-            that there is not.
+            that there is not, or has a template that cannot be used.
     """
     return checked(files.find(name, overrides), str(files.path_of(name.partition("--")[0])))
 
@@ -30,6 +32,7 @@ def read(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
     With overrides it is filed under a name of its own, so that what the experiment itself uses stays pointed at.
     Raises as `find`.
     """
+    check_overrides(overrides)
     is_file = Path(name).suffix in (".yaml", ".yml")
     experiment = checked(load(name, overrides), name) if is_file else find(name, overrides)
     return experiment.model_copy(update={"name": _name_of(experiment.name, overrides)}) if overrides else experiment
@@ -44,7 +47,11 @@ def _name_of(name: str, overrides: tuple[str, ...]) -> str:
 
 
 def checked(experiment: Experiment, where: str) -> Experiment:
-    """The experiment, if every method that it names exists. `where` names its origin in errors."""
+    """The experiment, if every method that it names exists and its templates can be used.
+
+    `where` names its origin in errors: its file.
+    """
+    check_prompts(experiment, where)
     try:
         check_methods(experiment)
     except BadInput as error:

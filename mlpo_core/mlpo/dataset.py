@@ -33,7 +33,7 @@ def run(ctx: Context) -> dict[str, Any]:
     hard = hard_train_tasks(ctx, tasks)
     dev = sorted((t for t in tasks if tasks[t].split == "dev"), key=lambda t: stable_id("dev", ctx.experiment.seed, t))
     index = TaskIndex(ctx.inputs["agent_proposals"])
-    maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.prompts)
     agents = [a.name for a in ctx.experiment.team.agents]
     variants = settings.variants or ctx.experiment.proposals.samples_per_agent
     size = max(1, _SHARD_PROPOSALS // (variants * len(agents)))
@@ -90,6 +90,7 @@ def _row(task: Task, variant: int, made: LeaderPrompt, slot: int = 0) -> dict[st
         "proposal_ids": made.proposal_ids,
         "prompt": made.prompt,
         "prompt_tokens": made.tokens,
+        "shortened": made.shortened or None,
         "n_correct_shown": made.n_correct,
         "answer": task.answer,
         "answer_kind": task.answer_kind,
@@ -104,11 +105,14 @@ def _describe(ctx: Context, parts: int, hard: int) -> dict[str, Any]:
     benchmarks: Counter[str] = Counter()
     right: Counter[int] = Counter()
     tokens: list[int] = []
+    shortened: Counter[str] = Counter()
     examples: list[tuple[str, str]] = []
     train_tasks: set[str] = set()
     for part in range(parts):
         for row in ctx.writer.part(part).to_pylist():
             rows[f"{row['split']} {row['mode']}"] += 1
+            if row["shortened"]:
+                shortened[row["shortened"].partition(":")[0]] += 1
             if row["split"] != "train":
                 continue
             benchmarks[row["benchmark"]] += 1
@@ -133,6 +137,7 @@ def _describe(ctx: Context, parts: int, hard: int) -> dict[str, Any]:
             "Training rows by benchmark": dict(sorted(benchmarks.items())),
             "Right proposals shown (training, team)": {str(k): v for k, v in sorted(right.items())},
             "Prompt tokens (training)": cards.distribution(tokens),
+            "Prompts shortened to fit": dict(shortened),
             "Tasks": {"kept by the filter": hard, "with a prompt": len(train_tasks)},
             "Sampling": {
                 "variants per task": settings.variants or ctx.experiment.proposals.samples_per_agent,
@@ -144,10 +149,12 @@ def _describe(ctx: Context, parts: int, hard: int) -> dict[str, Any]:
         examples,
     )
     ctx.writer.put("card.md", card.markdown().encode())
-    headline = {
+    headline: dict[str, Any] = {
         "train_prompts": len(tokens),
         "dev_prompts": rows["dev team"] + rows["dev solo"],
         "tasks": len(train_tasks),
         "longest_prompt_tokens": max(tokens),
     }
+    if shortened:
+        headline["prompts_shortened"] = shortened.total()
     return {"headline": headline, **card.sections}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.engines.tolerant import generate
-from mlpo_core.experiment import RECORDED, Agent, EngineConfig, Proposals
+from mlpo_core.experiment import RECORDED, Agent, EngineConfig, Experiment, Proposals
 from mlpo_core.grading import Grader
 from mlpo_core.models.locate import Located, locate
 from mlpo_core.progress import log
@@ -90,7 +90,8 @@ class Workload:
     def sample(self, shard: Shard, engine: Engine) -> list[Draft]:
         """The shard's responses. What failed has no text, and its error beside it."""
         work = list(_work(self.ctx, self.tasks, self.samples, shard))
-        requests = [Request(agent_prompt(d.task, shard.member.agent), d.row["seed"]) for d in work]
+        experiment, agent = self.ctx.experiment, shard.member.agent
+        requests = [first_request(experiment, agent, d.task, d.row["seed"]) for d in work]
         generations, errors = generate(engine, requests, shard.member.sampling)
         if prompt_tokens := sum(made.prompt_tokens for made in generations):
             hits = sum(made.cached_prompt_tokens for made in generations) / prompt_tokens
@@ -143,7 +144,12 @@ def members(ctx: Context) -> list[Member]:
 def first_sampling(settings: Proposals, agent: Agent) -> Sampling:
     """How an agent is sampled before anybody else has answered."""
     temperature = settings.temperature if agent.temperature is None else agent.temperature
-    return Sampling(temperature, settings.top_p, settings.max_new_tokens)
+    return Sampling(temperature, settings.top_p if agent.top_p is None else agent.top_p, settings.max_new_tokens)
+
+
+def first_request(experiment: Experiment, agent: Agent, task: Task, seed: int) -> Request:
+    """What an agent is asked before anybody else has answered."""
+    return Request(agent_prompt(task, agent, experiment.prompts), seed, agent.system_prompt)
 
 
 def first_seed(seed: int, agent: str, task_id: str, sample: int) -> int:
