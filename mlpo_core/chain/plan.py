@@ -52,12 +52,13 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
     lengths = lengths_of(experiment)
     train, test = _tasks(experiment, lengths)
     k, proposals = experiment.k, experiment.proposals
+    first = sum(agent.asked(proposals.samples_per_agent) for agent in experiment.team.agents)
     assumed = assumptions or Assumptions()
     agents = [a.model for a in experiment.team.agents]
     estimate = _Estimate(experiment, assumed, lengths)
 
     costs = [
-        estimate.generation("agent_proposals", train, k * proposals.samples_per_agent, agents, shown=0),
+        estimate.generation("agent_proposals", train, first, agents, shown=0),
         estimate.generation("benchmark_proposals", test, k * proposals.benchmark_samples, agents, shown=0),
     ]
     longest = 0

@@ -35,6 +35,10 @@ class Agent(Section):
     engine: EngineConfig | None = None
     """What of `engine` is different for this agent: `{kind: openai, base_url: …, key_variable: THEIRS_API_KEY}`."""
 
+    def asked(self, samples: int) -> int:
+        """How often it is asked, where the experiment says so many for everybody."""
+        return samples if self.samples is None else self.samples
+
 
 class Team(Section):
     """The K frozen agents, in the order in which the leader reads them."""

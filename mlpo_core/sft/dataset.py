@@ -93,7 +93,8 @@ def _prompts(
 ) -> list[Prompted]:
     """The prompts of a shard. A task that should show a team but has no complete proposal set gets none."""
     agents = [a.name for a in ctx.experiment.team.agents]
-    sets = proposal_sets(index, agents, ids, _VARIANTS)
+    asked = {a.name: a.samples for a in ctx.experiment.team.agents if a.samples is not None}
+    sets = proposal_sets(index, agents, ids, _VARIANTS, asked)
     found: list[Prompted] = []
     for position, task_id in enumerate(ids, start):
         task = tasks[task_id]
