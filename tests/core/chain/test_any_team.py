@@ -15,6 +15,7 @@ from mlpo_core.proposals import filtering, sampling, workload
 from mlpo_core.rounds import inference
 from tests import mini_chain as mini
 
+LEADER = {"model": "models/leader", "max_context": 8192, "max_new_tokens": 64, "system_prompt": "You lead."}
 METHODS = ["single", "majority_vote", "best_of_team", "any_correct", "first_agents", "debate", "untrained_leader/team"]
 
 
@@ -29,7 +30,7 @@ class Team:
         self.config = mini.experiment(
             **{
                 "team": {"agents": [{**agent, **own.get(agent["name"], {})} for agent in agents]},
-                "leader": {"model": "models/leader", "max_context": 8192, "max_new_tokens": 64},
+                "leader": LEADER,
                 "proposals": {"samples_per_agent": 2, "benchmark_samples": 2},
                 "inference": {"rounds": 2},
                 "benchmark": {"methods": METHODS},
@@ -88,6 +89,7 @@ def test_a_team_of_any_size_goes_through_the_chain(tmp_path, monkeypatch, k) -> 
     team.make("benchmark_proposals", sampling.run_benchmark)
     rounds = team.make("team_rounds", inference.run)
     assert rounds.manifest.rows == 6 * (2 * 1 + 1 * k + 1 * k)
+    assert {request.system for model, request in team.asked if model.endswith("leader")} == {LEADER["system_prompt"]}
     found = {row["method"]: row for row in team.make("benchmark_predictions", predictions.run).rows()}
     assert f"single:a{k:02d}" in found and f"first_agents:{k}" in found and "debate" in found
     page = team.make("benchmark_report", report)
@@ -127,3 +129,18 @@ def test_agents_with_fewer_samples_are_shown_again(tmp_path, monkeypatch) -> Non
         if r["mode"] == "team" and r["split"] == "train"
     }
     assert shown == {(0, ("a01", 0), ("a02", 0)), (1, ("a01", 1), ("a02", 1)), (2, ("a01", 2), ("a02", 0))}
+
+
+def test_leader_prompts_of_a_large_team_are_shortened_and_rows_say_so(tmp_path, monkeypatch) -> None:
+    leader = {**LEADER, "max_context": 1514, "shorten": "answers"}
+    team = Team(tmp_path, monkeypatch, 40, leader=leader, filter={"max_correct_rate": None})
+    team.make("agent_proposals", sampling.run_training)
+    team.make("hard_tasks", filtering.run)
+    prompts = team.make("mlpo_dataset", mlpo_dataset.run)
+    assert {row["shortened"] for row in prompts.rows() if row["mode"] == "team"} == {"answers"}
+    assert {row["shortened"] for row in prompts.rows() if row["mode"] == "solo"} == {None}
+    assert prompts.manifest.stats["headline"]["prompts_shortened"] == 8 * 2 + 3
+    team.make("benchmark_proposals", sampling.run_benchmark)
+    rounds = team.make("team_rounds", inference.run)
+    assert {row["shortened"] for row in rounds.rows() if row["role"] == "leader"} == {"answers"}
+    assert rounds.manifest.stats["shortened"] == {"answers": 6 * 2}
