@@ -11,6 +11,7 @@ from typing import Any
 
 from mlpo_core.chain.applies import (
     agents_of_later_rounds,
+    asked_alike,
     everybody,
     for_stopping,
     generating,
@@ -26,6 +27,16 @@ from mlpo_core.chain.applies import (
     the_leader,
 )
 from mlpo_core.chain.stage import Stage
+from mlpo_core.chain.texts import (
+    of_agents,
+    of_everybody,
+    of_leader,
+    of_report,
+    of_rounds_in_training,
+    of_stopping,
+    of_traces,
+    solo,
+)
 from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.config import OPERATION
 from mlpo_core.models.references import fingerprint as model_fingerprint
@@ -111,6 +122,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo_core.proposals.sampling:run_training",
             asks=the_agents,
             external=recorded_fingerprint,
+            texts=of_agents,
         ),
         Stage(
             "hard_tasks",
@@ -132,6 +144,7 @@ STAGES: Mapping[str, Stage] = {
             asks=the_leader,
             narrowed=leaders_engine,
             skipped=needs_sft,
+            texts=of_traces,
         ),
         Stage(
             "sft_leader",
@@ -163,6 +176,7 @@ STAGES: Mapping[str, Stage] = {
             "1",
             "mlpo_core.mlpo.dataset:run",
             skipped=needs_leader,
+            texts=of_leader,
         ),
         Stage(
             "mlpo_leader",
@@ -177,6 +191,7 @@ STAGES: Mapping[str, Stage] = {
             skipped=needs_leader,
             also=later_rounds,
             asks=agents_of_later_rounds,
+            texts=of_rounds_in_training,
         ),
         Stage(
             "grpo_leader",
@@ -189,6 +204,7 @@ STAGES: Mapping[str, Stage] = {
             libraries=_TRAINING,
             distributed=True,
             skipped=needs_grpo,
+            texts=solo,
         ),
         Stage(
             "deferral_leader",
@@ -212,6 +228,8 @@ STAGES: Mapping[str, Stage] = {
             "mlpo_core.proposals.sampling:run_benchmark",
             asks=the_agents,
             external=recorded_fingerprint,
+            narrowed=asked_alike,
+            texts=of_agents,
         ),
         Stage(
             "team_rounds",
@@ -232,6 +250,7 @@ STAGES: Mapping[str, Stage] = {
             asks=everybody,
             skipped=needs_leader,
             narrowed=generating,
+            texts=of_everybody,
         ),
         Stage(
             "dev_rounds",
@@ -244,6 +263,7 @@ STAGES: Mapping[str, Stage] = {
             asks=everybody,
             skipped=needs_stop,
             narrowed=for_stopping,
+            texts=of_stopping,
         ),
         Stage(
             "benchmark_predictions",
@@ -279,9 +299,10 @@ STAGES: Mapping[str, Stage] = {
                 "deferral_leader",
                 "benchmark_predictions",
             ),
-            tuple(f for f in Experiment.model_fields if f not in OPERATION),
+            tuple(f for f in Experiment.model_fields if f not in OPERATION and f != "prompts"),
             "2",
             "mlpo_core.benchmark.report.make:make",
+            texts=of_report,
         ),
         Stage(
             "published_leader",
@@ -295,10 +316,11 @@ STAGES: Mapping[str, Stage] = {
                 "benchmark_predictions",
                 "benchmark_report",
             ),
-            tuple(f for f in Experiment.model_fields if f not in OPERATION),
+            tuple(f for f in Experiment.model_fields if f not in OPERATION and f != "prompts"),
             "1",
             "mlpo_core.publishing.folder:run",
             skipped=needs_leader,
+            texts=of_report,
         ),
     )
 }

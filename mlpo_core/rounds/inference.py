@@ -6,6 +6,7 @@ not grow with their number; within a chunk each model is started once a round, f
 together. One model's generations in one round are one part: the unit of resume.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -90,8 +91,8 @@ def rounds_on(ctx: Context, leader: Leader, tasks: Sequence[Task], proposals: Da
     per_task = max(1, written * len(ctx.experiment.benchmark.seeds))
     chunks = shards(tasks, max(1, _CHUNK_ROWS // per_task)) if dialogues else []
     index = TaskIndex(proposals)
-    maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
-    start = partial(_start, ctx, leader, dialogues, index, samples)
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.prompts)
+    start = partial(_start, ctx, maker, dialogues, index, samples)
     done = ctx.writer.done()
     timed = chunks[0][: ctx.experiment.benchmark.latency_tasks] if chunks else []
     pending = [i for i in range(len(chunks)) if any(i * len(steps) + s not in done for s in range(len(steps)))]
@@ -166,7 +167,12 @@ def _open_leader(ctx: Context, leader: Leader, asset: str) -> Engine:
 
 
 def _start(
-    ctx: Context, leader: Leader, dialogues: dict[str, Dialogue], index: TaskIndex, samples: int, tasks: Sequence[Task]
+    ctx: Context,
+    maker: PromptMaker,
+    dialogues: dict[str, Dialogue],
+    index: TaskIndex,
+    samples: int,
+    tasks: Sequence[Task],
 ) -> Conversations:
     """The conversations of a chunk before anybody has written."""
     experiment = ctx.experiment
@@ -176,7 +182,7 @@ def _start(
     agents = [a.name for a in experiment.team.agents]
     limit = max(drawn, default=-1) + 1
     proposals = proposal_sets(index, agents, [t.task_id for t in tasks], limit)
-    return Conversations(experiment, leader, dialogues, tasks, proposals, samples)
+    return Conversations(experiment, maker, dialogues, tasks, proposals, samples)
 
 
 def _check_prompts(conversations: Conversations, steps: Sequence[Step], maker: PromptMaker, leader: Leader) -> None:
@@ -248,6 +254,7 @@ def _rows(turns: Sequence[Turn], generations: Sequence[Generation], grader: Grad
             "role": turn.role,
             "agent": turn.agent,
             "input_ids": turn.input_ids,
+            "shortened": turn.shortened or None,
             "response": text,
             "extracted": verdict.extracted,
             "correct": verdict.correct,
@@ -263,6 +270,10 @@ def _describe(ctx: Context, parts: Sequence[int]) -> dict[str, Any]:
         for part in parts:
             yield from ctx.writer.part(part).to_batches()
 
+    shortened = Counter[str]()
+    for part in parts:
+        column = ctx.writer.part(part)["shortened"]
+        shortened.update(how.partition(":")[0] for how in column.drop_null().to_pylist())
     totals = sums(batches(), ("method", "role", "round"), ("correct", "completion_tokens", "amortised_s")).to_pylist()
     accuracy: dict[str, dict[str, float]] = {}
     for row in totals:
@@ -277,4 +288,6 @@ def _describe(ctx: Context, parts: Sequence[int]) -> dict[str, Any]:
         "completion_tokens_per_s": round(tokens / seconds, 1) if seconds else 0.0,
         "rounds": ctx.experiment.inference.rounds,
     }
-    return {"headline": headline, "accuracy_by_round": accuracy}
+    if shortened:
+        headline["leader_prompts_shortened"] = shortened.total()
+    return {"headline": headline, "accuracy_by_round": accuracy, "shortened": dict(shortened)}

@@ -45,7 +45,9 @@ class Leader:
             )
         self._source = source
         tokenizer = _tokenizer(source)
-        self._house = House(Team(source, wait_s), PromptMaker(tokenizer, settings), Lock(), Grader(1), floor)
+        self._house = House(
+            Team(source, wait_s), PromptMaker(tokenizer, settings, source.experiment.prompts), Lock(), Grader(1), floor
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="leader", daemon=True)
         self._thread.start()

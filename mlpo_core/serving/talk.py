@@ -18,11 +18,9 @@ from mlpo_core.grading import Grader
 from mlpo_core.methods.adaptive import form, together
 from mlpo_core.methods.leaders import led
 from mlpo_core.methods.votes import tally
-from mlpo_core.prompts.agent import agent_prompt
 from mlpo_core.prompts.budget import PromptMaker, Proposal
-from mlpo_core.prompts.leader import leader_prompt, with_absent
-from mlpo_core.proposals.workload import first_sampling, first_seed
-from mlpo_core.rounds.conversation import Conversations
+from mlpo_core.proposals.workload import first_request, first_sampling, first_seed
+from mlpo_core.rounds.conversation import Conversations, Turn
 from mlpo_core.rounds.requests import leading, request_of, revising
 from mlpo_core.serving.answer import Absent, Answer, Call
 from mlpo_core.serving.member import Member, Reply, Unanswered
@@ -30,7 +28,7 @@ from mlpo_core.serving.plan import Plan, Wishes
 from mlpo_core.serving.refusal import Refusal
 from mlpo_core.serving.source import LEADER
 from mlpo_core.serving.team import Team
-from mlpo_core.types import Request, Task, stable_seed
+from mlpo_core.types import Task, stable_seed
 
 
 class Draw(NamedTuple):
@@ -97,7 +95,7 @@ class Talk:
             Refusal: Too few agents answered, the leader did not, or the prompt does not fit.
         """
         began = time.monotonic()
-        await self._check_length(leader_prompt(self._task, ()))  # before anything is paid
+        await self._check_length(self._house.maker.show(self._task, ()))  # before anything is paid
         final = await self._adaptive() if self._plan.method == "adaptive" else await self._final()
         seconds = time.monotonic() - began
         return Answer(
@@ -154,7 +152,7 @@ class Talk:
 
         def ask(agent: Agent) -> Awaitable[Reply]:
             seed = first_seed(experiment.seed, agent.name, self._task.task_id, self._draw.sample)
-            request = Request(agent_prompt(self._task, agent), seed)
+            request = first_request(experiment, agent, self._task, seed)
             return self._member(agent.name).ask(0, request, first_sampling(experiment.proposals, agent))
 
         replies = await self._together([agent.name for agent in agents], 0, [ask(agent) for agent in agents])
@@ -190,15 +188,15 @@ class Talk:
         method = led(LEADER, tuple(answered))
         seen = _seen(self._experiment, tuple(answered), self._plan.rounds, self._draw.seed)
         drawn = {self._task.task_id: {0: proposals}}
-        talk = Conversations(seen, self._experiment.leader, {method.name: method.dialogue}, [self._task], drawn, 1)
+        talk = Conversations(seen, self._house.maker, {method.name: method.dialogue}, [self._task], drawn, 1, asked)
         rounds = method.dialogue.rounds(seen)
         current = {name: reply.text for name, reply in answered.items()}
         for round_ in range(rounds - 1):
-            written = await self._leader(talk, round_, None, asked)
+            written = await self._leader(talk, round_, None)
             if agree is not None and await self._agreeing(written, current) >= agree:
                 return written
             current |= await self._revisions(talk, round_ + 1, list(answered))
-        return await self._leader(talk, rounds - 1, self._hear, asked)
+        return await self._leader(talk, rounds - 1, self._hear)
 
     async def _agreeing(self, written: Reply, current: Mapping[str, str]) -> int:
         """How many say what the leader says."""
@@ -224,12 +222,11 @@ class Talk:
         self._agents_s += time.monotonic() - began
         return {turn.agent: text for turn, text in heard}
 
-    async def _leader(self, talk: Conversations, round_: int, hear: Callable[[str], None] | None, asked: int) -> Reply:
+    async def _leader(self, talk: Conversations, round_: int, hear: Callable[[str], None] | None) -> Reply:
         """What the leader writes in a round; the wishes on length are on the last."""
         leader, wishes = self._experiment.leader, self._wishes
         assert leader  # noqa: S101 - narrows a type
-        [turn] = talk.leader_turns(round_, LEADER)
-        turn = turn._replace(prompt=with_absent(self._task, turn.prompt, len(turn.input_ids), asked))
+        [turn] = await asyncio.to_thread(self._turns, talk, round_)
         sampling = leading(self._experiment, leader)
         sampling = sampling._replace(
             temperature=sampling.temperature if wishes.temperature is None else wishes.temperature,
@@ -260,7 +257,8 @@ class Talk:
         if tokens > (most := leader.max_context - leader.max_new_tokens):
             raise Refusal(
                 f"the leader's prompt has {tokens} tokens and {most} fit (leader.max_context less "
-                "leader.max_new_tokens): ask something shorter, or show the leader less (leader.information)",
+                "leader.max_new_tokens): ask something shorter, or show the leader less "
+                "(leader.information, leader.shorten)",
                 code="context_length_exceeded",
                 param="messages",
             )
@@ -297,7 +295,7 @@ class Talk:
     async def _extracted(self, texts: Sequence[str]) -> list[str | None]:
         """The answers read out of texts, where the leader is shown these."""
         assert self._experiment.leader  # noqa: S101 - narrows a type
-        if self._experiment.leader.information != "answers":
+        if "answers" not in (self._experiment.leader.information, self._experiment.leader.shorten):
             return [None] * len(texts)
         return await self._read(texts)
 
@@ -309,6 +307,10 @@ class Talk:
         """The answers read out of texts."""
         pairs = [(self._task, text) for text in texts]
         return [v.extracted for v in await asyncio.to_thread(self._house.grader.grade_many, pairs)]
+
+    def _turns(self, talk: Conversations, round_: int) -> list[Turn]:
+        with self._house.counting:  # a prompt that is shortened is counted
+            return list(talk.leader_turns(round_, LEADER))
 
     def _count(self, prompt: str) -> int:
         with self._house.counting:

@@ -77,6 +77,10 @@ _HARD_FIELDS = [
     _f("reason", S, f"{_P}.correct", doc="kept, easy, hopeless, no_proposals or refused (by filter.keep)"),
 ]
 
+_SHORTENED = (
+    "how the leader's prompt was made to fit: tail:CHARACTERS of every answer, or answers; null where it was not"
+)
+
 _SHOWN = ["tasks.question", "tasks.choices", f"{_P}.response"]
 _SFT_FIELDS = [
     _f("trace_id", S, f"{_P}.proposal_id", "tasks.task_id", doc="hash of prompt and completion"),
@@ -86,6 +90,7 @@ _SFT_FIELDS = [
     _f("mode", S, doc="team (proposals shown) or solo"),
     _f("proposal_ids", IDS, f"{_P}.proposal_id", doc="proposals shown, in order"),
     _f("prompt", S, *_SHOWN, doc="user turn"),
+    _f("shortened", S, *_SHOWN, doc=_SHORTENED, nullable=True),
     _f("completion", S, *_SHOWN, "base_models.name", "tasks.answer", doc="what the leader learns to write"),
     _f("completion_segments", SEGMENTS, *_SHOWN, doc="pieces that concatenate to completion; train=false is masked"),
     _f("draft_ids", IDS, "base_models.name", doc="ids of the leader's own samples it is made of, wrong first"),
@@ -101,6 +106,7 @@ _MLPO_FIELDS = [
     _f("mode", S, doc="team or solo"),
     _f("proposal_ids", IDS, f"{_P}.proposal_id", doc="proposals shown, in order"),
     _f("prompt", S, *_SHOWN, doc="user turn"),
+    _f("shortened", S, *_SHOWN, doc=_SHORTENED, nullable=True),
     _f("prompt_tokens", I32, *_SHOWN, doc="tokens of the rendered prompt"),
     _f("n_correct_shown", I32, f"{_P}.correct", doc="how many shown proposals are right"),
     _f("answer", S, "tasks.answer", doc="gold answer for the reward"),
@@ -124,6 +130,7 @@ def _round_fields(proposals: str) -> list[pa.Field]:
         _f("role", S, doc="agent or leader"),
         _f("agent", S, "base_models.name", doc="agent name, or leader"),
         _f("input_ids", IDS, f"{proposals}.proposal_id", doc="proposals and generations that stood in the prompt"),
+        _f("shortened", S, *text, doc=_SHORTENED, nullable=True),
         _f("response", S, *text, doc="what was written"),
         _f("extracted", S, *text, doc="the answer read out of it", nullable=True),
         _f("correct", B, *text, "tasks.answer", doc="whether it equals the gold answer"),
