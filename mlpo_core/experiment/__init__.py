@@ -3,7 +3,7 @@
 from mlpo_core.experiment.benchmark import Benchmark, Inference
 from mlpo_core.experiment.claims import Claim, Claims
 from mlpo_core.experiment.config import Experiment, restrict, without_engines
-from mlpo_core.experiment.engine import KEYS, EngineConfig
+from mlpo_core.experiment.engine import KEYS, EngineConfig, Price
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.reading import load, parse
@@ -28,6 +28,7 @@ __all__ = [
     "GRPOBaseline",
     "Inference",
     "Leader",
+    "Price",
     "Proposals",
     "TaskSource",
     "Team",

@@ -123,6 +123,7 @@ def open_member(ctx: Context, member: Member) -> Engine:
         member.located.model,
         revision=member.located.revision,
         trust_remote_code=member.agent.trust_remote_code,
+        answers=ctx.answers,
     )
 
 
@@ -146,14 +147,15 @@ def first_sampling(settings: Proposals, agent: Agent) -> Sampling:
     return Sampling(temperature, settings.top_p, settings.max_new_tokens)
 
 
-def first_seed(seed: int, agent: str, task_id: str, sample: int) -> int:
-    """The seed of one of an agent's first answers; `seed` is the experiment's."""
-    return stable_seed(seed, agent, task_id, sample)
+def first_seed(seed: int, voice: str, task_id: str, sample: int) -> int:
+    """The seed of one of an agent's first answers; `seed` is the experiment's, `voice` that of `Experiment.voice`."""
+    return stable_seed(seed, voice, task_id, sample)
 
 
 def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> Iterator[Draft]:
     """What is known of a shard's rows before anything is generated."""
     agent, sampling, revision = shard.member.agent, shard.member.sampling, shard.member.revision
+    voice = ctx.experiment.voice(agent)
     for position in range(shard.start, shard.stop):
         task, sample_index = tasks[position // samples], position % samples
         identity = (task.task_id, agent.name, sample_index, agent.model, revision, agent.prompt, sampling)
@@ -166,7 +168,7 @@ def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> It
                 "sample_index": sample_index,
                 "model": agent.model,
                 "revision": revision,
-                "seed": first_seed(ctx.experiment.seed, agent.name, task.task_id, sample_index),
+                "seed": first_seed(ctx.experiment.seed, voice, task.task_id, sample_index),
                 **sampling._asdict(),
             },
         )

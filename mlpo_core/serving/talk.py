@@ -118,7 +118,7 @@ class Talk:
         experiment, agents = self._experiment, self._experiment.team.agents
 
         def ask(agent: Agent) -> Awaitable[Reply]:
-            seed = first_seed(experiment.seed, agent.name, self._task.task_id, self._draw.sample)
+            seed = first_seed(experiment.seed, experiment.voice(agent), self._task.task_id, self._draw.sample)
             request = Request(agent_prompt(self._task, agent), seed)
             return self._member(agent.name).ask(0, request, first_sampling(experiment.proposals, agent))
 
