@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "versions": "list dataset and checkpoint versions",
     "accept": "let versions stand that older code made, where the rows would be the same",
     "prune": "delete versions that nothing refers to, and what killed runs left",
+    "cache": "show the answers of endpoints that are stored, and delete some",
     "gpu-check": "five training steps with vLLM rollouts, on a machine with CUDA",
 }
 """Every command is a module of `mlpo_core.commands`; only the one that is asked for is imported."""

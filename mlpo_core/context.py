@@ -5,6 +5,7 @@ from typing import Literal
 
 from mlpo_core.experiment import Experiment
 from mlpo_core.store import Dataset, Store, Writer
+from mlpo_core.store.answers import Answers
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Context:
         store: The root, for stages that read more than their inputs.
         partition: Name of the experiment's partition.
         launcher: Where the work is done; says nothing about what comes of it.
+        answers: What endpoints have answered before, and where new answers are kept; None keeps none.
     """
 
     experiment: Experiment
@@ -26,3 +28,4 @@ class Context:
     store: Store
     partition: str
     launcher: Literal["local", "torchrun", "ray"] = "local"
+    answers: Answers | None = None

@@ -1,4 +1,4 @@
-"""What an experiment will cost, before anything is loaded: tokens, GPU-hours, storage, wall time, longest prompt.
+"""What an experiment will cost, before anything is loaded: tokens, GPU-hours, dollars, storage, time, longest prompt.
 
 Arithmetic only, so a million tasks cost as little as ten. How many questions there are and how long they and
 their answers are is told by `lengths`, how long a device takes for its tokens by `throughput`.
@@ -11,7 +11,7 @@ from mlpo_core.chain.lengths import Lengths, lengths_of
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.throughput import Assumptions, parameters
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Experiment, TaskSource
+from mlpo_core.experiment import EngineConfig, Experiment, TaskSource
 
 INSTRUCTION_TOKENS = 60
 
@@ -25,6 +25,8 @@ class Cost(NamedTuple):
     completion_tokens: float
     gpu_hours: float
     storage_bytes: float
+    dollars: float = 0.0
+    """Of endpoints, at the prices of their engines."""
 
 
 class Plan(NamedTuple):
@@ -37,6 +39,14 @@ class Plan(NamedTuple):
     """Tasks are assumed to divide evenly over this many."""
     rates: Mapping[str, str]
     """Source of the rate of every model that has one. All others go by FLOPs."""
+    paid: bool = False
+    """Whether an endpoint has a price."""
+    budget: float | None = None
+
+    @property
+    def dollars(self) -> float:
+        """Of all stages."""
+        return sum(c.dollars for c in self.costs)
 
     @property
     def gpu_hours(self) -> float:
@@ -54,7 +64,7 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
     k, proposals = experiment.k, experiment.proposals
     first = sum(agent.asked(proposals.samples_per_agent) for agent in experiment.team.agents)
     assumed = assumptions or Assumptions()
-    agents = [a.model for a in experiment.team.agents]
+    agents = [(a.model, experiment.engine_of(a)) for a in experiment.team.agents]
     estimate = _Estimate(experiment, assumed, lengths)
 
     costs = [
@@ -63,11 +73,12 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
     ]
     longest = 0
     if leader := experiment.leader:
+        leads = (leader.model, experiment.engine_of(leader))
         hard = {b: n * assumed.hard_share for b, n in train.items()}
         if experiment.sft.enabled:
             used = _limit(hard, experiment.sft.tasks)
             costs += [
-                estimate.generation("sft_dataset", used, experiment.sft.samples, [leader.model], shown=k),
+                estimate.generation("sft_dataset", used, experiment.sft.samples, [leads], shown=k),
                 estimate.updates(
                     "sft_leader", experiment.sft.steps * experiment.sft.batch_size, 1, leader.model, train
                 ),
@@ -83,7 +94,7 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
             rows = experiment.sft.steps * experiment.sft.batch_size
             costs.append(estimate.updates("deferral_leader", rows, k, leader.model, train))
         runs = len(experiment.benchmark.seeds) * 4 * experiment.inference.rounds
-        costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leader.model], shown=k))
+        costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leads], shown=k))
         longest = estimate.longest_prompt(k)
         room = leader.max_context - leader.max_new_tokens
         if longest > room and leader.shorten == "none":
@@ -93,21 +104,29 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
                 "leader.max_context, lower proposals.max_new_tokens, or set leader.information to answers or tail, "
                 "or leader.shorten."
             )
-    models = [*agents, *([leader.model] if leader else [])]
+    here = [model for model, engine in agents if engine.kind != "openai"]
+    models = [*here, *([leader.model] if leader else [])]
     rates = {m: rate.source for m in models if (rate := assumed.rate(m))}
-    return Plan(costs, longest, leader.max_context if leader else 0, gpus, rates)
+    paid = any(engine.price for _, engine in agents)
+    return Plan(costs, longest, leader.max_context if leader else 0, gpus, rates, paid, experiment.budget)
 
 
 def table(result: Plan) -> str:
     """The estimate as text."""
-    lines = [f"{'stage':22} {'rows':>12} {'tokens read':>12} {'written':>10} {'GPU-hours':>10} {'storage':>9}"]
+    head = f"{'stage':22} {'rows':>12} {'tokens read':>12} {'written':>10} {'GPU-hours':>10} {'storage':>9}"
+    lines = [head + (f" {'dollars':>10}" if result.paid else "")]
     for cost in result.costs:
         lines.append(
             f"{cost.stage:22} {cost.rows:>12,} {_short(cost.prompt_tokens):>12} {_short(cost.completion_tokens):>10} "
             f"{cost.gpu_hours:>10.2f} {_short(cost.storage_bytes):>8}B"
+            + (f" {_dollars(cost.dollars):>10}" if result.paid else "")
         )
     storage = _short(sum(c.storage_bytes for c in result.costs))
-    lines.append(f"{'total':22} {'':12} {'':12} {'':10} {result.gpu_hours:>10.2f} {storage:>8}B")
+    total = f"{'total':22} {'':12} {'':12} {'':10} {result.gpu_hours:>10.2f} {storage:>8}B"
+    lines.append(total + (f" {_dollars(result.dollars):>10}" if result.paid else ""))
+    if result.paid:
+        limit = "no budget" if result.budget is None else f"budget {_dollars(result.budget)}"
+        lines.append(f"endpoints: {_dollars(result.dollars)}, {limit}; answers that are stored cost nothing again")
     lines.append(
         f"wall time on {result.gpus} GPU(s): {result.gpu_hours / result.gpus:.1f} h, if the work divides evenly"
     )
@@ -138,15 +157,24 @@ class _Estimate:
         return tokens * self._lengths[benchmark].chars_per_token * self._assume.bytes_per_character_stored
 
     def generation(
-        self, stage: str, tasks: Mapping[str, float], per_task: int, models: Sequence[str], shown: int
+        self,
+        stage: str,
+        tasks: Mapping[str, float],
+        per_task: int,
+        models: Sequence[tuple[str, EngineConfig]],
+        shown: int,
     ) -> Cost:
-        """Models share the generations evenly. A prompt that is the same for all samples is read once."""
+        """Models share the generations evenly. A prompt that is the same for all samples is read once, and paid for by
+        an endpoint's price every time."""
         read = sum(n * per_task * self._prompt(b, shown) for b, n in tasks.items())
         written = sum(n * per_task * self._answer(b) for b, n in tasks.items())
         share = 1 / len(models)
-        hours = sum(self._assume.generation_hours(m, read / per_task * share, written * share) for m in models)
+        here = [model for model, engine in models if engine.kind != "openai"]
+        hours = sum(self._assume.generation_hours(m, read / per_task * share, written * share) for m in here)
+        prices = [engine.price for _, engine in models if engine.price]
+        dollars = sum(price.dollars(read * share, written * share) for price in prices)
         stored = sum(self._text_bytes(b, n * per_task * self._answer(b)) for b, n in tasks.items())
-        return Cost(stage, int(sum(tasks.values()) * per_task), read, written, hours, stored)
+        return Cost(stage, int(sum(tasks.values()) * per_task), read, written, hours, stored, dollars)
 
     def updates(self, stage: str, rows: int, shown: int, model: str, tasks: Mapping[str, float]) -> Cost:
         total = sum(tasks.values()) or 1
@@ -199,6 +227,10 @@ def _limit(tasks: Mapping[str, float], most: int | None) -> dict[str, float]:
     total = sum(tasks.values())
     scale = min(1.0, most / total) if most and total else 1.0
     return {b: n * scale for b, n in tasks.items()}
+
+
+def _dollars(value: float) -> str:
+    return f"${value:,.2f}"
 
 
 def _short(value: float) -> str:

@@ -15,6 +15,7 @@ from mlpo_core.launching.group import rank
 from mlpo_core.launching.phase import Phase
 from mlpo_core.progress import log
 from mlpo_core.store import Dataset, Store, VersionRef, Writer
+from mlpo_core.store.answers import Answers
 from mlpo_core.store.failures import explain_full_disk, explained
 from mlpo_core.store.leases import leased
 from mlpo_core.store.manifest import inspect
@@ -88,6 +89,7 @@ def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
         store=store,
         partition=spec.partition,
         launcher=spec.experiment.launcher,
+        answers=Answers(store, spec.experiment.stem, spec.experiment.budget),
     )
     log(f"{spec.asset}: making version {version_key}")
     _say_what_could_be_kept(spec, version_key, store)

@@ -3,12 +3,13 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mlpo_core.chain.experiments import read
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Price
 from mlpo_core.messages import presentable
 from mlpo_core.serving import Answer, Leader
 from mlpo_core.serving.plan import METHODS, Wishes
@@ -55,13 +56,14 @@ def run(options: argparse.Namespace) -> None:
         raise BadInput(f"--set: {options.leader} is a published leader, whose settings are fixed")
     which = read(options.leader, tuple(options.set)) if options.set else options.leader
     with Leader.load(which, Store(options.root), options.agent_timeout, options.floor, options.team) as leader:
+        prices = leader.prices
         if options.file is None:
             printer = _Printer()
             answer = leader.answer(
                 questions[0], method=options.method, rounds=options.rounds, wishes=wishes, hear=printer.hear
             )
             printer.end(answer.text)
-            _say(answer, options.show)
+            _say(answer, options.show, prices)
             return
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             asked = [
@@ -70,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
             ]
             for question, answer in zip(questions, asked, strict=True):
                 print(presentable(f"{question}\n{answer.result().text}"))
-                _say(answer.result(), options.show)
+                _say(answer.result(), options.show, prices)
                 print(flush=True)
 
 
@@ -90,7 +92,7 @@ class _Printer:
         print(presentable(text[self._printed :]), flush=True)
 
 
-def _say(answer: Answer, all_of_it: bool) -> None:
+def _say(answer: Answer, all_of_it: bool, prices: Mapping[str, Price]) -> None:
     """Who was missing; and what was behind an answer, where that is wanted."""
     for absent in answer.absent:
         print(presentable(f"{absent.member} did not answer in round {absent.round}: {absent.why}"), file=sys.stderr)
@@ -99,9 +101,11 @@ def _say(answer: Answer, all_of_it: bool) -> None:
     for call in answer.calls:
         cost = f"{call.prompt_tokens} tokens read, {call.completion_tokens} written, {call.seconds:.2f} s"
         print(presentable(f"\nround {call.round}, {call.member} ({cost})\n{call.text}"))
-    print("\nmember, calls, tokens read, tokens written, seconds")
+    print("\nmember, calls, tokens read, tokens written, seconds" + (", dollars" if prices else ""))
     for name, spent in answer.members.items():
-        print(f"{name}, {spent.calls}, {spent.prompt_tokens}, {spent.completion_tokens}, {spent.seconds:.2f}")
+        price = prices.get(name)
+        cost = f", {price.dollars(spent.prompt_tokens, spent.completion_tokens):.6f}" if price else ""
+        print(f"{name}, {spent.calls}, {spent.prompt_tokens}, {spent.completion_tokens}, {spent.seconds:.2f}{cost}")
     print(f"{answer.seconds:.2f} s: agents {answer.agents_s:.2f}, leader {answer.leader_s:.2f}")
 
 

@@ -17,7 +17,29 @@ _MOST_TOKENS = 2**31 - 1
 
 
 class NoAnswer(Exception):
-    """This response is no answer to its request; another request may still be answered."""
+    """This response is no answer to its request; another request may still be answered.
+
+    Attributes:
+        tokens: Read and written for it, as far as the response says.
+    """
+
+    def __init__(self, reason: str, tokens: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(reason)
+        self.tokens = tokens
+
+
+class Answered(NamedTuple):
+    """An answer, and what is no part of its text.
+
+    Attributes:
+        generation: The answer.
+        reasoning: What the endpoint gave beside it as its reasoning.
+        reason: Why it ended, as the endpoint says.
+    """
+
+    generation: Generation
+    reasoning: str
+    reason: Any
 
 
 class Reply(NamedTuple):
@@ -60,7 +82,7 @@ def read(response: httpx.Response) -> Reply:
     return Reply(response.status_code, body.decode("utf-8", "replace"))
 
 
-def generation(reply: Reply, prompt: str, limit: int) -> Generation:
+def answered(reply: Reply, prompt: str, limit: int) -> Answered:
     """The answer that a response holds. Usage that is absent or cannot be true is estimated from the text.
 
     Args:
@@ -72,24 +94,26 @@ def generation(reply: Reply, prompt: str, limit: int) -> Generation:
         NoAnswer: It holds no text; says what it holds.
     """
     answer = _parsed(reply)
-    if error := answer.get("error"):
-        raise NoAnswer(f"{FILTERED if 'content_filter' in json.dumps(error) else ''}an error: {reply.shown}")
-    choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(message, dict):
-        raise NoAnswer(f"not an OpenAI chat completion: {reply.shown!r}. Check engine.base_url.")
-    reason = cast("dict[str, Any]", choice).get("finish_reason")
-    text = _text(cast("dict[str, Any]", message).get("content"))
-    if reason == "content_filter":
-        raise NoAnswer(f"{FILTERED}{reply.shown}")
-    if text is None and reason != "length":
-        raise NoAnswer(f"no text, but {reply.shown}")
-    text = (text or "").encode("utf-8", "replace").decode()
     usage = _mapping(answer.get("usage"))
+    tokens = tuple(_count(usage.get(f"{part}_tokens"), _MOST_TOKENS, 0) for part in ("prompt", "completion"))
+    paid = (tokens[0], tokens[1])
+    if error := answer.get("error"):
+        withheld = FILTERED if "content_filter" in json.dumps(error) else ""
+        raise NoAnswer(f"{withheld}an error: {reply.shown}", paid)
+    choices = answer.get("choices")
+    choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
+    if not isinstance(choice.get("message"), dict):
+        raise NoAnswer(f"not an OpenAI chat completion: {reply.shown!r}. Check engine.base_url.", paid)
+    message, reason = _mapping(choice["message"]), choice.get("finish_reason")
+    text = _text(message.get("content"))
+    if reason == "content_filter":
+        raise NoAnswer(f"{FILTERED}{reply.shown}", paid)
+    if text is None and reason != "length":
+        raise NoAnswer(f"no text, but {reply.shown}", paid)
+    text = (text or "").encode("utf-8", "replace").decode()
     details = _mapping(usage.get("prompt_tokens_details"))
     shown = _count(usage.get("prompt_tokens"), _MOST_TOKENS, _estimate(prompt))
-    return Generation(
+    made = Generation(
         text=text,
         prompt_tokens=shown,
         cached_prompt_tokens=_count(details.get("cached_tokens"), shown, 0),
@@ -97,6 +121,8 @@ def generation(reply: Reply, prompt: str, limit: int) -> Generation:
         finish_reason=reason if reason in ("stop", "length") else "error",
         amortised_s=0.0,
     )
+    thought = _text(message.get("reasoning_content")) or _text(message.get("reasoning")) or ""
+    return Answered(made, thought.encode("utf-8", "replace").decode(), reason)
 
 
 def _parsed(reply: Reply) -> dict[str, Any]:

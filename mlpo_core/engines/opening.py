@@ -7,6 +7,7 @@ from pathlib import Path
 from mlpo_core.engines.protocol import Engine
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig
+from mlpo_core.store.answers import Answers
 
 ENGINES: Mapping[str, str] = {
     "transformers": "mlpo_core.engines.transformers:TransformersEngine",
@@ -17,9 +18,21 @@ ENGINES: Mapping[str, str] = {
 
 
 def open_engine(
-    config: EngineConfig, model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False
+    config: EngineConfig,
+    model: str | Path,
+    *,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    answers: Answers | None = None,
 ) -> Engine:
     """The engine that `config` names, holding `model` (hub id or local folder).
+
+    Args:
+        config: Says which.
+        model: What it holds.
+        revision: Of the model.
+        trust_remote_code: Whether code that comes with the model is run.
+        answers: Where an endpoint's answers are kept, and looked for; None asks for all of them.
 
     Raises:
         BadInput: The engine holds responses instead of a model, or its library is not installed.
@@ -28,5 +41,9 @@ def open_engine(
         raise BadInput("engine.kind: recorded holds responses, not a model: nothing new can be generated from it")
     module, _, name = ENGINES[config.kind].partition(":")
     return getattr(import_module(module), name)(
-        config, str(model), revision=revision, trust_remote_code=trust_remote_code
+        config,
+        str(model),
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        **({"answers": answers} if config.kind == "openai" else {}),
     )

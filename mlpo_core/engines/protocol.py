@@ -1,6 +1,7 @@
 """What an engine is: it generates text with one model."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from mlpo_core.types import Generation, Request
@@ -74,4 +75,13 @@ class Following(Engine, Protocol):
         self, requests: Sequence[Request], sampling: Sampling, listeners: Sequence[Listener]
     ) -> list[Generation]:
         """`generate`, with a listener for every request."""
+        ...
+
+
+@runtime_checkable
+class Storing(Engine, Protocol):
+    """An engine that does not generate what was generated before."""
+
+    def anew(self) -> AbstractContextManager[None]:
+        """Spans calls of `generate` that generate all the same, because it is their time that matters."""
         ...

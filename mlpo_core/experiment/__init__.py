@@ -3,7 +3,7 @@
 from mlpo_core.experiment.benchmark import Benchmark, Inference, Stop
 from mlpo_core.experiment.claims import Claim, Claims
 from mlpo_core.experiment.config import Experiment, restrict, without_engines
-from mlpo_core.experiment.engine import KEYS, EngineConfig
+from mlpo_core.experiment.engine import KEYS, EngineConfig, Price
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.prompts import STANDARD, Prompts
 from mlpo_core.experiment.proposals import Filter, Proposals
@@ -30,6 +30,7 @@ __all__ = [
     "GRPOBaseline",
     "Inference",
     "Leader",
+    "Price",
     "Prompts",
     "Proposals",
     "Stop",

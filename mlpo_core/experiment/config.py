@@ -24,7 +24,7 @@ LONGEST_NAME = 240
 """Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
 MOST_POINTS = 10_000
 _S = TypeVar("_S", bound=Section)
-OPERATION = frozenset({"launcher", "show_points", "ask"})
+OPERATION = frozenset({"launcher", "show_points", "ask", "budget"})
 """Settings that say how the work is done and nothing about what comes of it: in no key and in no report."""
 
 
@@ -60,6 +60,9 @@ class Experiment(Section):
     ask: bool = False
     """Whether a run in Dagster must be meant before it makes anything, for what costs more than a click should: it then
     needs the tag `mlpo/approved` with this experiment's name. Reuse never asks."""
+    budget: float | None = Field(default=None, ge=0)
+    """Dollars that this experiment, with the points of its sweep, may spend in all on endpoints, by the prices of their
+    engines. A run ends before it would spend more; what it has paid for is kept, and a run with more goes on there."""
     claims: Claims | None = None
     """What is tested over the points of `sweep`."""
 
@@ -107,12 +110,45 @@ class Experiment(Section):
         """What generates a member's text."""
         return member.engine or self.engine
 
+    def voice(self, agent: Agent) -> str:
+        """By what the seeds of an agent's answers are drawn.
+
+        That is its name. Where an endpoint answers it is what is asked there, so that a renamed agent asks nothing
+        again; of agents that ask the same, the second and third are told apart.
+        """
+        if self.engine_of(agent).kind != "openai":
+            return agent.name
+
+        def asks(other: Agent) -> tuple[Any, ...]:
+            return (
+                self.engine_of(other).kind,
+                other.model,
+                other.system_prompt,
+                other.prompt,
+                other.temperature,
+                other.top_p,
+            )
+
+        alike = [other.name for other in self.team.agents if asks(other) == asks(agent)]
+        return f"openai {agent.model} {alike.index(agent.name)}"
+
     @model_validator(mode="after")
     def _leader_is_here(self) -> Self:
         if self.leader and self.engine_of(self.leader).kind == "openai":
             raise ValueError(
                 "leader.engine.kind: the leader is trained here, so no endpoint has it: "
                 "leader: {engine: {kind: transformers}} (or vllm)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _budget_has_prices(self) -> Self:
+        engines = [(f"team.agents.{i}.engine", self.engine_of(a)) for i, a in enumerate(self.team.agents)]
+        unknown = [where for where, engine in engines if engine.kind == "openai" and engine.price is None]
+        if self.budget is not None and unknown:
+            raise ValueError(
+                f"budget: what {unknown[0]} costs is not known: give it, or the experiment's engine, "
+                "price: {input: …, output: …}, in dollars per million tokens"
             )
         return self
 
@@ -134,6 +170,11 @@ class Experiment(Section):
         )
         object.__setattr__(self, "tasks", tasks)
         return self
+
+    @property
+    def stem(self) -> str:
+        """Its file's name: what the points of its sweep, and runs with other settings, have in common."""
+        return self.name.partition("--")[0]
 
     @property
     def k(self) -> int:

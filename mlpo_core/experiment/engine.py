@@ -1,5 +1,6 @@
 """The settings of the engine that generates text: a section of an experiment."""
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, field_validator, model_serializer
@@ -9,7 +10,50 @@ from mlpo_core.experiment.section import CREDENTIALS, Count, Location, Section
 
 KEYS = "keys"
 """Context of a dump for a version's key: what changes no row is left out."""
-OF_NO_ROW = ("base_url", "key_variable", "concurrency", "recorded")
+OF_NO_ROW = frozenset(
+    {
+        "base_url",
+        "key_variable",
+        "concurrency",
+        "recorded",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "timeout_s",
+        "retries",
+        "max_tokens_field",
+        "price",
+    }
+)
+_ONLY_IF_SET = ("extra_body", "reasoning_effort", "send_seed")
+"""In a key where they are set: keys from before there were such settings stay."""
+_OURS = frozenset(
+    {
+        "model",
+        "messages",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "max_completion_tokens",
+        "seed",
+        "reasoning_effort",
+        "n",
+        "stream",
+    }
+)
+"""Fields of a request that have settings of their own, or would change what a reply is."""
+
+
+class Price(Section):
+    """Dollars per million tokens."""
+
+    input: float = Field(ge=0)
+    """Of prompts."""
+    output: float = Field(ge=0)
+    """Of what is written, reasoning included."""
+
+    def dollars(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """What so many tokens cost."""
+        return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
 
 
 class EngineConfig(Section):
@@ -28,6 +72,25 @@ class EngineConfig(Section):
     key_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*_API_KEY$", max_length=100)] = "OPENAI_API_KEY"
     """openai: the environment variable that holds the endpoint's key; its name ends with _API_KEY."""
     concurrency: Count = 16
+    """openai: requests under way at once."""
+    requests_per_minute: Count | None = None
+    """openai: sent no faster, by all threads of the engine together."""
+    tokens_per_minute: Count | None = None
+    """openai: prompt tokens (estimated) and most new tokens of what is sent, no faster than this."""
+    timeout_s: float = Field(default=600.0, gt=0, le=86400)
+    """openai: seconds that one try may take, from its connection to the last byte of its answer."""
+    retries: int = Field(default=5, ge=0, le=100)
+    """openai: how often a request is sent again after 408, 409, 429, 5xx, or no connection."""
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """openai: what the endpoint calls the most tokens of an answer."""
+    send_seed: bool = True
+    """openai: send each request's seed; off for an endpoint that rejects it."""
+    reasoning_effort: Annotated[str, Field(pattern=r"^[a-z]{0,20}$")] = ""
+    """openai: sent as `reasoning_effort`, such as `low`; empty sends none."""
+    extra_body: dict[str, Any] = Field(default={})
+    """openai: further fields of every request, as `{top_k: 20}`. Part of every key, so no place for a secret."""
+    price: Price | None = None
+    """openai: what its tokens cost. No version depends on it."""
     recorded: Location = ""
     """recorded: folder with `<benchmark>_tasks.jsonl` and `<benchmark>_responses.parquet` (or .jsonl).
     `$MLPO_DATA_DIR` is expanded."""
@@ -35,7 +98,24 @@ class EngineConfig(Section):
     @model_serializer(mode="wrap")
     def _without_what_changes_no_row(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
         data = dump(self)
-        return {k: v for k, v in data.items() if k not in OF_NO_ROW} if info.context == KEYS else data
+        if info.context != KEYS:
+            return data
+        unset = [name for name in _ONLY_IF_SET if data[name] == EngineConfig.model_fields[name].default]
+        return {k: v for k, v in data.items() if k not in OF_NO_ROW and k not in unset}
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @field_validator("extra_body")
+    @classmethod
+    def _of_json(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_OURS & value.keys()):
+            raise ValueError(f"{taken[0]} is no further field: it has a setting of its own, or would change the reply")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"must be what JSON can hold: {error}") from error
+        return value
 
     @field_validator("base_url")
     @classmethod

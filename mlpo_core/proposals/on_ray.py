@@ -22,6 +22,7 @@ from mlpo_core.launching.ray_cluster import connect, in_worker
 from mlpo_core.progress import log, track
 from mlpo_core.proposals.workload import Shard, Workload, workload
 from mlpo_core.store import Dataset, Store, VersionRef
+from mlpo_core.store.answers import Answers
 from mlpo_core.tasks import read_tasks
 from mlpo_core.types import Split
 
@@ -49,13 +50,21 @@ class Assignment:
     partition: str
     splits: tuple[Split, ...]
     samples: int
+    payer: str = ""
+    budget: float | None = None
 
     def workload(self) -> Workload:
         """The same workload that the driver has."""
         store = Store(self.root)
         inputs = {name: Dataset(ref) for name, ref in self.inputs.items()}
         ctx = Context(
-            self.experiment, inputs, store.writer(self.asset, self.key), store, self.partition, launcher="ray"
+            self.experiment,
+            inputs,
+            store.writer(self.asset, self.key),
+            store,
+            self.partition,
+            launcher="ray",
+            answers=Answers(store, self.payer, self.budget),
         )
         return workload(ctx, read_tasks(inputs["tasks"], self.splits).values(), self.samples)
 
@@ -76,7 +85,16 @@ def make_shards(work: Workload, splits: tuple[Split, ...], missing: Sequence[Seq
     ctx = work.ctx
     inputs = {name: dataset.ref for name, dataset in ctx.inputs.items()}
     assignment = Assignment(
-        ctx.experiment, inputs, ctx.writer.asset, ctx.writer.key, ctx.store.root, ctx.partition, splits, work.samples
+        ctx.experiment,
+        inputs,
+        ctx.writer.asset,
+        ctx.writer.key,
+        ctx.store.root,
+        ctx.partition,
+        splits,
+        work.samples,
+        ctx.answers.payer if ctx.answers else "",
+        ctx.answers.budget if ctx.answers else None,
     )
     needs = [_need(ctx.experiment.engine_of(shards[0].member.agent), ray) for shards in missing]
     at_once = max(1, min((int(ray.cluster_resources().get(resource, 0) // n) for resource, n in needs), default=1))

@@ -138,6 +138,7 @@ def open_member(ctx: Context, member: Member) -> Engine:
         member.located.model,
         revision=member.located.revision,
         trust_remote_code=member.agent.trust_remote_code,
+        answers=ctx.answers,
     )
 
 
@@ -166,9 +167,9 @@ def first_request(experiment: Experiment, agent: Agent, task: Task, seed: int) -
     return Request(agent_prompt(task, agent, experiment.prompts), seed, agent.system_prompt)
 
 
-def first_seed(seed: int, agent: str, task_id: str, sample: int) -> int:
-    """The seed of one of an agent's first answers; `seed` is the experiment's."""
-    return stable_seed(seed, agent, task_id, sample)
+def first_seed(seed: int, voice: str, task_id: str, sample: int) -> int:
+    """The seed of one of an agent's first answers; `seed` is the experiment's, `voice` that of `Experiment.voice`."""
+    return stable_seed(seed, voice, task_id, sample)
 
 
 def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> Iterator[Draft]:
@@ -176,6 +177,7 @@ def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> It
     agent, sampling, revision = shard.member.agent, shard.member.sampling, shard.member.revision
     samples = agent.asked(samples)
     own = [text for text in (agent.system_prompt, ctx.experiment.prompts.agent) if text]
+    voice = ctx.experiment.voice(agent)
     for position in range(shard.start, shard.stop):
         task, sample_index = tasks[position // samples], position % samples
         identity = (task.task_id, agent.name, sample_index, agent.model, revision, agent.prompt, sampling, *own)
@@ -188,7 +190,7 @@ def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> It
                 "sample_index": sample_index,
                 "model": agent.model,
                 "revision": revision,
-                "seed": first_seed(ctx.experiment.seed, agent.name, task.task_id, sample_index),
+                "seed": first_seed(ctx.experiment.seed, voice, task.task_id, sample_index),
                 **sampling._asdict(),
             },
         )

@@ -150,7 +150,7 @@ def _steps(ctx: Context, leader: Leader, dialogues: dict[str, Dialogue]) -> Iter
         for model, names in speaking.items():
             path, revision, trust, engine, own = model
             sampling = own if round_ else own._replace(temperature=0.0)
-            opener = partial(open_engine, engine, path, revision=revision, trust_remote_code=trust)
+            opener = partial(open_engine, engine, path, revision=revision, trust_remote_code=trust, answers=ctx.answers)
             yield Step(round_, names, "", model == list(speaking)[-1], sampling, False, opener)
         for asset, votes in dict.fromkeys((d.leader, d.votes > 0) for d in going if d.leader):
             sampling = vote_sampling if votes else leader_sampling

@@ -7,10 +7,12 @@ files are in no digest.
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling
+from mlpo_core.engines.protocol import Storing
 from mlpo_core.progress import log
 from mlpo_core.proposals.workload import first_request, members, open_member
 from mlpo_core.rounds.conversation import Turn
@@ -82,10 +84,11 @@ def read_latency(rounds: Dataset) -> Iterator[Timed]:
 def _seconds(engine: Engine, queries: Sequence[list[Request]], sampling: Sampling) -> list[float]:
     """Wall seconds of every query. The first is made once before, for what an engine does only once."""
     found: list[float] = []
-    for query in [*queries[:1], *queries]:
-        began = time.perf_counter()
-        engine.generate(query, sampling)
-        found.append(time.perf_counter() - began)
+    with engine.anew() if isinstance(engine, Storing) else nullcontext():
+        for query in [*queries[:1], *queries]:
+            began = time.perf_counter()
+            engine.generate(query, sampling)
+            found.append(time.perf_counter() - began)
     return found[1:]
 
 

@@ -20,5 +20,12 @@ def leading(experiment: Experiment, leader: Leader) -> Sampling:
 
 def request_of(experiment: Experiment, turn: Turn, sampling: Sampling) -> Request:
     """What an engine is asked for a turn. A greedy request has no seed, so that equal ones are made once."""
-    seed = 0 if sampling.temperature == 0 else stable_seed("turn", experiment.seed, turn.id)
-    return Request(turn.prompt, seed, turn.system)
+    return Request(turn.prompt, 0 if sampling.temperature == 0 else _seed(experiment, turn), turn.system)
+
+
+def _seed(experiment: Experiment, turn: Turn) -> int:
+    agent = next((a for a in experiment.team.agents if a.name == turn.agent and turn.role == "agent"), None)
+    if agent is None or (voice := experiment.voice(agent)) == agent.name:
+        return stable_seed("turn", experiment.seed, turn.id)
+    talk = turn.name.partition(":")[0]  # what follows names the agent
+    return stable_seed("turn", experiment.seed, talk, turn.seed, turn.task.task_id, turn.round, voice, turn.seat)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from mlpo_core.chain.experiments import read
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Experiment
+from mlpo_core.experiment import Experiment, Price
 from mlpo_core.grading import Grader
 from mlpo_core.prompts.budget import PromptMaker
 from mlpo_core.serving.answer import Answer
@@ -91,6 +91,13 @@ class Leader:
     def rounds(self) -> int:
         """T, as the experiment says."""
         return self._source.experiment.inference.rounds
+
+    @property
+    def prices(self) -> dict[str, Price]:
+        """What the team's endpoints cost, by agent, as far as the experiment says."""
+        experiment = self._source.experiment
+        engines = {agent.name: experiment.engine_of(agent) for agent in experiment.team.agents}
+        return {name: engine.price for name, engine in engines.items() if engine.price}
 
     @property
     def adapts(self) -> bool:

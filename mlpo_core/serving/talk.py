@@ -151,7 +151,7 @@ class Talk:
         began, experiment = time.monotonic(), self._experiment
 
         def ask(agent: Agent) -> Awaitable[Reply]:
-            seed = first_seed(experiment.seed, agent.name, self._task.task_id, self._draw.sample)
+            seed = first_seed(experiment.seed, experiment.voice(agent), self._task.task_id, self._draw.sample)
             request = first_request(experiment, agent, self._task, seed)
             return self._member(agent.name).ask(0, request, first_sampling(experiment.proposals, agent))
 

@@ -205,6 +205,13 @@ class LaterRounds:
             model = (found.model, found.revision, agent.trust_remote_code, experiment.engine_of(agent))
             members.setdefault(model, []).append(seat)
         return {
-            partial(open_engine, engine, model, revision=revision, trust_remote_code=trust): positions
+            partial(
+                open_engine,
+                engine,
+                model,
+                revision=revision,
+                trust_remote_code=trust,
+                answers=self._ctx.answers,
+            ): positions
             for (model, revision, trust, engine), positions in members.items()
         }

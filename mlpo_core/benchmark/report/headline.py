@@ -4,9 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlpo_core.benchmark.comparisons import BETTER, UNDECIDED, WORSE, is_oracle
+from mlpo_core.benchmark.dollars import DOLLARS
 from mlpo_core.benchmark.metric import Metric
 from mlpo_core.benchmark.outcomes import Way
-from mlpo_core.benchmark.report.lookup import MISSING, Figures, count, duration, listed, percent, points, way_of
+from mlpo_core.benchmark.report.lookup import (
+    MISSING,
+    Figures,
+    count,
+    dollars,
+    duration,
+    listed,
+    percent,
+    points,
+    way_of,
+)
 from mlpo_core.benchmark.report.views import View
 from mlpo_core.store import Manifest
 
@@ -118,6 +129,8 @@ def costs(figures: Figures) -> str:
         f"{duration(seconds)} of work in all stages",
         f"{count(calls)} recorded generations with {count(tokens)} tokens",
     ]
+    paid = sum(m.value or 0.0 for m in figures.of("total", DOLLARS))
+    parts += [f"{dollars(paid)} for what endpoints answered"] if paid else []
     missing = " (not all logged)" if any(m.value is None for m in logged) else ""
     return ", ".join([*parts, f"{count(trained)} tokens in training{missing}"] if trained else parts)
 

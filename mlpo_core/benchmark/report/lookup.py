@@ -106,6 +106,13 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def dollars(value: float | None) -> str:
+    """Money, with four digits where it is little."""
+    if value is None:
+        return MISSING
+    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4g}"
+
+
 def listed(names: Iterable[object]) -> str:
     """Names in a sentence."""
     return ", ".join(map(str, names))

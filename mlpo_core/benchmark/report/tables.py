@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 
 from mlpo_core.benchmark.accuracy import ONE_SEED
 from mlpo_core.benchmark.costs import NOT_LOGGED
+from mlpo_core.benchmark.dollars import DOLLARS
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import COSTS, Way
 from mlpo_core.benchmark.report.lookup import (
     MISSING,
     Figures,
     count,
+    dollars,
     duration,
     p_value,
     percent,
@@ -21,6 +23,7 @@ from mlpo_core.benchmark.report.views import View
 from mlpo_core.methods.attack import SUFFIX
 
 _PERCENT = "Percent, with 95 % intervals."
+_DOLLARS_ARE = "Dollars are those of endpoints, at the prices that the experiment named when this was made. "
 
 
 def details(figures: Figures, k: int) -> list[View]:
@@ -250,6 +253,7 @@ def _subject(metric: Metric) -> str:
 
 def _answers(figures: Figures) -> View:
     rows: list[list[str]] = []
+    priced = figures.of("cost", DOLLARS)
     for way in _ranked(figures):
         seconds = figures.get("cost", way, "amortised_s")
         front = figures.get("cost", way, "on_front")
@@ -259,6 +263,7 @@ def _answers(figures: Figures) -> View:
             [
                 str(way),
                 *(count(c.value) if (c := figures.get("cost", way, name)) else MISSING for name in COSTS),
+                *([dollars(m.value if (m := figures.get("cost", way, DOLLARS)) else None)] if priced else []),
                 duration(seconds.seconds) if seconds else MISSING,
                 *(MISSING if w is None else w.note or duration(w.seconds) for w in waits),
                 percent(ties.value if ties else None),
@@ -271,9 +276,20 @@ def _answers(figures: Figures) -> View:
         "answers",
         "Cost of one answer",
         "Means per answer: everything that had to be generated for it, shared with other methods or not. Time is batch "
-        f"wall time over rows. {_latency(figures)}Ties and answers that could not be read in percent. On the front: no "
+        f"wall time over rows. {_DOLLARS_ARE if priced else ''}{_latency(figures)}"
+        "Ties and answers that could not be read in percent. On the front: no "
         "other method is as accurate for fewer tokens (oracles left out).",
-        ["method", *names, "time", "latency, median", "latency, 95th percentile", "ties", "unreadable", "on the front"],
+        [
+            "method",
+            *names,
+            *([DOLLARS] if priced else []),
+            "time",
+            "latency, median",
+            "latency, 95th percentile",
+            "ties",
+            "unreadable",
+            "on the front",
+        ],
         rows,
     )
 
@@ -315,19 +331,23 @@ def _training(figures: Figures) -> View | None:
 def _totals(figures: Figures) -> View:
     found = {(m.method, m.metric): m for m in figures.of("total")}
     rows: list[list[str]] = []
+    priced = figures.of("total", DOLLARS)
     for asset in dict.fromkeys(m.method for m in figures.of("total")):
         seconds = found.get((asset, "seconds"))
         cells = [found.get((asset, name)) for name in ("generations", "prompt_tokens", "completion_tokens")]
+        spent = found.get((asset, DOLLARS))
         rows.append(
             [
                 asset,
                 f"{seconds.n:,}" if seconds else MISSING,
                 duration(seconds.seconds if seconds else None),
                 *(count(c.value) if c else "" for c in cells),
+                *([dollars(spent.value) if spent else ""] if priced else []),
             ]
         )
     caption = "Every version this report rests on. Time is that of the run that finished it: a resumed one took longer."
     columns = ["asset", "rows", "time", "generations", "prompt tokens", "completion tokens"]
+    columns += [DOLLARS] if priced else []
     return View("totals", "Cost of the experiment", caption, columns, rows)
 
 

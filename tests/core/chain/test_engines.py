@@ -26,10 +26,39 @@ def covered(asset: str, config: Experiment) -> object:
 
 
 @pytest.mark.parametrize("asset", list(STAGES))
-@pytest.mark.parametrize("other", [{"base_url": "http://two/v1"}, {"concurrency": 2}, {"key_variable": "TWO_API_KEY"}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"base_url": "http://two/v1"},
+        {"concurrency": 2},
+        {"key_variable": "TWO_API_KEY"},
+        {"price": {"input": 1, "output": 2}},
+        {"requests_per_minute": 5, "tokens_per_minute": 5, "timeout_s": 5, "retries": 1},
+        {"max_tokens_field": "max_completion_tokens"},
+    ],
+)
 def test_what_changes_no_row_is_in_no_key(asset: str, other: dict[str, object]) -> None:
     one, two = (experiment(team=team(alpha=engine)) for engine in (REMOTE, {**REMOTE, **other}))
     assert covered(asset, one) == covered(asset, two)
+
+
+def test_a_budget_is_in_no_key() -> None:
+    one, two = (experiment(budget=dollars) for dollars in (None, 3.0))
+    assert all(covered(asset, one) == covered(asset, two) for asset in STAGES)
+
+
+@pytest.mark.parametrize("other", [{"extra_body": {"top_k": 5}}, {"reasoning_effort": "low"}, {"send_seed": False}])
+def test_what_changes_the_request_is_in_the_keys_of_what_agents_write(other: dict[str, object]) -> None:
+    one, two = (experiment(team=team(alpha=engine)) for engine in (REMOTE, {**REMOTE, **other}))
+    changed = {asset for asset in STAGES if covered(asset, one) != covered(asset, two)}
+    assert changed == {"agent_proposals", "benchmark_proposals", "team_rounds", "benchmark_report"}
+
+
+def test_fields_that_are_not_set_leave_keys_as_they_were() -> None:
+    config, _ = covered("agent_proposals", experiment())  # type: ignore[misc]
+    assert set(config["config"]["engine"]) == {
+        *("kind", "dtype", "batch_tokens", "max_model_len", "gpu_memory_utilization", "tensor_parallel_size"),
+    }
 
 
 def test_an_agents_engine_makes_only_what_agents_write_again() -> None:

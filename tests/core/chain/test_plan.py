@@ -104,3 +104,14 @@ def test_what_was_measured_here_is_known() -> None:
 def test_the_table_divides_wall_time_over_gpus() -> None:
     result = plan(load(PAPER), gpus=8)
     assert f"{result.gpu_hours / 8:.1f} h" in table(result)
+
+
+def test_endpoints_take_no_gpu_and_cost_dollars() -> None:
+    here = plan(load(PAPER))
+    assert "dollars" not in table(here)
+    price = "{kind: openai, base_url: 'http://one/v1', price: {input: 2, output: 10}}"
+    remote = plan(load(PAPER, ("team.agents.0.model=anything", f"team.agents.0.engine={price}", "budget=1000000")))
+    [cost] = [c for c in remote.costs if c.stage == "agent_proposals"]
+    assert cost.dollars == pytest.approx((2 * cost.prompt_tokens + 10 * cost.completion_tokens) / 3 / 1e6)
+    assert cost.gpu_hours < next(c for c in here.costs if c.stage == "agent_proposals").gpu_hours
+    assert f"endpoints: ${remote.dollars:,.2f}, budget $1,000,000.00" in table(remote)

@@ -3,6 +3,8 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -120,7 +122,49 @@ def test_the_server_may_ask_for_a_longer_wait(server: Server) -> None:
     waits: list[float] = []
     with open_at(server.url, waits) as engine:
         engine.generate([Request("q", 1)], SAMPLING)
-    assert waits == [9.0]
+    assert waits == [pytest.approx(9.0, abs=0.5)]
+
+
+def test_a_wait_may_be_given_as_a_date_and_is_obeyed_in_full(server: Server) -> None:
+    server.script[:] = [
+        failing(429, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True))
+    ]
+    waits: list[float] = []
+    with open_at(server.url, waits) as engine:
+        engine.generate([Request("q", 1)], SAMPLING)
+    assert len(waits) == 1 and 60 < waits[0] <= 90
+
+
+@pytest.mark.parametrize("given", ["soon", "nan", "-5", "Wed, 99 Foo 2026"])
+def test_a_wait_that_is_none_is_passed_over(server: Server, given: str) -> None:
+    server.script[:] = [failing(429, Retry_After=given)]
+    waits: list[float] = []
+    with open_at(server.url, waits) as engine:
+        engine.generate([Request("q", 1)], SAMPLING)
+    assert len(waits) == 1 and waits[0] < 1
+
+
+@pytest.mark.parametrize("given", ["1e999", "86400"])
+def test_an_endpoint_that_wants_to_be_left_alone_for_long_is_away(server: Server, given: str) -> None:
+    server.script[:] = [failing(429, Retry_After=given)]
+    with open_at(server.url) as engine, pytest.raises(Transient, match="left alone"):
+        engine.generate([Request("q", 1)], SAMPLING)
+
+
+def test_fields_of_a_request_are_those_of_the_settings(server: Server) -> None:
+    more = {"max_tokens_field": "max_completion_tokens", "reasoning_effort": "low", "extra_body": {"top_k": 20}}
+    with open_at(server.url, **more, send_seed=False) as engine:
+        engine.generate([Request("q", 1)], SAMPLING)
+    [body] = server.seen
+    assert body["max_completion_tokens"] == 5 and body["reasoning_effort"] == "low" and body["top_k"] == 20
+    assert not {"seed", "max_tokens"} & body.keys()
+
+
+def test_retries_are_as_many_as_the_settings_say(server: Server) -> None:
+    server.script[:] = [failing(503)] * 9
+    with open_at(server.url, retries=2) as engine, pytest.raises(Transient, match="3 attempts"):
+        engine.generate([Request("q", 1)], SAMPLING)
+    assert len(server.seen) == 3
 
 
 def test_a_server_that_stays_away_is_transient(server: Server) -> None:

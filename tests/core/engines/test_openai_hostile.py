@@ -12,7 +12,6 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from mlpo_core.engines import openai
 from mlpo_core.engines.openai import OpenAIEngine
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput, Transient
@@ -126,9 +125,7 @@ def test_many_bodies_of_nested_lists_are_taken_apart_one_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("where", ["status", "header", "body"])
-def test_a_server_that_drips_is_given_up_at_the_deadline(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai, "_DEADLINE_S", 0.4)
-    monkeypatch.setattr(openai, "_ATTEMPTS", 2)
+def test_a_server_that_drips_is_given_up_at_the_deadline(where: str) -> None:
     begun = {"status": b"", "header": b"HTTP/1.1 200 OK\r\nX-Slow: ", "body": response(b"", length=False)}[where]
     drop = b"HTTP/1.1 100 Continue\r\n\r\n" if where == "status" else b" "
 
@@ -139,7 +136,7 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(where: str, monkeypatch
             time.sleep(0.02)
 
     with running(drip) as server:
-        config = EngineConfig(kind="openai", base_url=server.url)
+        config = EngineConfig(kind="openai", base_url=server.url, timeout_s=0.4, retries=1)
         with (
             OpenAIEngine(config, "m", sleep=lambda _: None) as engine,
             pytest.raises(Transient, match=r"2 attempts.*not complete in time|2 attempts.*timed out"),
@@ -182,8 +179,10 @@ def test_a_proxy_of_the_environment_is_still_used_and_bound_by_the_deadline(monk
         config = EngineConfig(kind="openai", base_url="http://nowhere.invalid/v1")
         with OpenAIEngine(config, "m", sleep=lambda _: None) as engine:
             assert engine.generate([Request("q", 1)], Sampling(0.7, 0.9, 5))[0].text == "well"
-            proxy.behave = lambda _: time.sleep(30)
-            monkeypatch.setattr(openai, "_DEADLINE_S", 0.2)
-            monkeypatch.setattr(openai, "_ATTEMPTS", 1)
-            with pytest.raises(Transient, match=r"timed out|not complete in time"):
-                engine.generate([Request("q", 1)], Sampling(0.7, 0.9, 5))
+        proxy.behave = lambda _: time.sleep(30)
+        hasty = EngineConfig(kind="openai", base_url="http://nowhere.invalid/v1", timeout_s=0.2, retries=0)
+        with (
+            OpenAIEngine(hasty, "m", sleep=lambda _: None) as engine,
+            pytest.raises(Transient, match=r"timed out|not complete in time"),
+        ):
+            engine.generate([Request("q", 1)], Sampling(0.7, 0.9, 5))

@@ -118,6 +118,22 @@ def test_an_address_with_a_password_is_refused_without_repeating_it() -> None:
     assert "engine.base_url" in message and "OPENAI_API_KEY" in message and "hunter2" not in message
 
 
+def test_a_budget_wants_prices() -> None:
+    engine = {"kind": "openai", "base_url": "http://host/v1"}
+    team = {"agents": [{"name": "a", "model": "m", "engine": engine}]}
+    assert "team.agents.0.engine" in bad(team=team, budget=1)
+    parse({**MINIMAL, "team": team, "budget": 1, "engine": {"price": {"input": 1, "output": 2}}}, "small.yaml")
+
+
+@pytest.mark.parametrize("field", ["model", "messages", "n", "stream", "max_tokens", "seed"])
+def test_further_fields_of_a_request_override_none_of_ours(field: str) -> None:
+    assert f"{field} is no further field" in bad(engine={"kind": "openai", "extra_body": {field: 1}})
+
+
+def test_further_fields_of_a_request_are_json() -> None:
+    assert "JSON" in bad(engine={"extra_body": {"when": float("nan")}})
+
+
 @pytest.mark.parametrize("url", ["https://host/v1?api-key=hunter2", "https://host/v1#hunter2"])
 def test_an_address_with_a_query_is_refused_without_repeating_it(url: str) -> None:
     message = bad(engine={"kind": "openai", "base_url": url})

@@ -26,7 +26,7 @@ class World:
         self.prompts: list[tuple[str, str]] = []
         self.engines: list[mini.ScriptedEngine] = []
 
-    def open(self, config, model, *, revision=None, trust_remote_code=False):
+    def open(self, config, model, *, revision=None, trust_remote_code=False, answers=None):
         name = str(model)
         self.opened.append(name)
 
