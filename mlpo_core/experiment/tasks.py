@@ -29,8 +29,12 @@ class TaskSource(Section):
     )
     """Your own questions: the field of each part, where its name is not a usual one. `choices` may be several."""
     answer_kind: AnswerKind | None = None
-    """Your own questions: `exact`, `option`, `number` or `math`. None: `option` where there are choices, else by the
-    look of each gold answer."""
+    """Your own questions: `exact`, `option`, `number` or `math`; `regex` (the gold answer is a pattern), `json` (a
+    value, a part of one, or a schema), `unit` (a number with a unit) or `set` (members in any order). None: `option`
+    where there are choices, else by the look of each gold answer."""
+    tolerance: Share | None = None
+    """`answer_kind: unit`: how far off an answer may be, as a share of the gold answer's size, where that does not say
+    so itself (`9.81 m/s^2 ± 0.5 %`). None: 0.01."""
     subset: str = ""
     """`hub:owner/name`: its configuration, where it has several."""
     split: str = ""
@@ -75,6 +79,8 @@ class TaskSource(Section):
                 f"{self.benchmark} is read in its published format, so it takes no {', '.join(own)}: "
                 "give your own questions another name"
             )
+        if self.tolerance is not None and self.answer_kind != "unit":
+            raise ValueError("tolerance: is for answer_kind: unit")
         if self.published and self.source.startswith("hub:"):
             raise ValueError(f"{self.benchmark} is read from its own place on the hub: source: hub, or another name")
         if not self.published and self.source == "hub":

@@ -3,18 +3,22 @@
 import atexit
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from mlpo_core.grading.process import Operation, Worker
+from mlpo_core.grading.gold import example
+from mlpo_core.grading.process import LIBRARIES, Library, Operation, Worker
 from mlpo_core.progress import log
 from mlpo_core.types import Task, Verdict
 
 _REMEMBERED = 100_000
 _CHUNK = {"read": 32, "compare": 1}
 """Items that a worker is given at once: the cost of asking is shared, and no worker is left with all the slow ones."""
+
+_MATHS: frozenset[Library] = frozenset({"maths"})
+_BOX = "\\boxed{{{}}}"
 
 _Job = tuple[str, tuple[str, ...]]
 
@@ -61,9 +65,11 @@ class Grader:
     def grade_many(self, pairs: Sequence[tuple[Task, str | None]]) -> list[Verdict]:
         """One verdict per (task, response), in order. Equal comparisons are made once."""
         with self._lock:
-            maths = any(task.answer_kind == "math" for task, _ in pairs)
+            libraries: set[Library] = {
+                LIBRARIES[task.answer_kind] for task, _ in pairs if task.answer_kind in LIBRARIES
+            }
             asked = [_request(task, response) for task, response in pairs]
-            readings = [_reading(answer) for answer in self._ask("read", asked, maths)]
+            readings = [_reading(answer) for answer in self._ask("read", asked, libraries)]
             decided = self._compare([r.job for r in readings if r and r.correct is None])
             verdicts = [_verdict(reading, decided) for reading in readings]
             if ungraded := sum(verdict.ungraded for verdict in verdicts):
@@ -77,17 +83,17 @@ class Grader:
             self._known.clear()
         distinct = dict.fromkeys(jobs)
         new = [job for job in distinct if job not in self._known]
-        answers = dict(zip(new, self._ask("compare", new, True), strict=True))
+        answers = dict(zip(new, self._ask("compare", new, _MATHS), strict=True))
         self._known.update({job: answer for job, answer in answers.items() if answer is not None})
         return {job: answers[job] if job in answers else self._known[job] for job in distinct}
 
-    def _ask(self, operation: Operation, items: Sequence[Any], maths: bool) -> list[Any]:
+    def _ask(self, operation: Operation, items: Sequence[Any], libraries: Set[Library]) -> list[Any]:
         """One answer per item, in order, from as many workers as there is work for."""
         if not items:
             return []
         size = _CHUNK[operation]
         chunks = [items[i : i + size] for i in range(0, len(items), size)]
-        workers = self._started(min(self._limit, len(chunks)), maths)
+        workers = self._started(min(self._limit, len(chunks)), libraries)
         if len(workers) == 1:
             return [answer for chunk in chunks for answer in workers[0].ask(operation, chunk)]
         answers: list[list[Any]] = [[]] * len(chunks)
@@ -122,13 +128,13 @@ class Grader:
             self._close()
             raise
 
-    def _started(self, count: int, maths: bool) -> list[Worker]:
-        """This many workers, able to compare mathematics where that is needed."""
-        if maths and not all(worker.maths for worker in self._workers):
+    def _started(self, count: int, libraries: Set[Library]) -> list[Worker]:
+        """This many workers, with the libraries loaded that are needed."""
+        loaded = frozenset(libraries).union(*(worker.libraries for worker in self._workers))
+        if any(worker.libraries < loaded for worker in self._workers):
             self._close()
-        maths = maths or any(worker.maths for worker in self._workers)
         while len(self._workers) < count:
-            self._workers.append(Worker(maths))
+            self._workers.append(Worker(loaded))
         return self._workers[:count]
 
     def _close(self) -> None:
@@ -149,15 +155,22 @@ def grade(task: Task, response: str | None) -> Verdict:
 
 
 def self_check(tasks: Iterable[Task]) -> list[str]:
-    """The ids of tasks whose own gold answer is not graded correct: bare, in a box, or in an answer tag."""
-    checked = list(tasks)
-    rejected: dict[str, None] = {}
+    """The ids of tasks whose own gold answer is not graded correct: bare, in a box, or in an answer tag.
+
+    JSON is not put into a box, and a task whose gold answer only says what is asked of one is not tried.
+    """
+    examples = [(task, right) for task in tasks if (right := example(task.answer_kind, task.answer)) is not None]
+    rejected: set[str] = set()
     with Grader() as grader:
-        for form in ("{}", "\\boxed{{{}}}", "<think>So.</think>\n<answer>{}</answer>"):
-            verdicts = grader.grade_many([(task, form.format(task.answer)) for task in checked])
-            wrong = (task for task, verdict in zip(checked, verdicts, strict=True) if not verdict.correct)
-            rejected.update(dict.fromkeys(task.task_id for task in wrong))
-    return [task.task_id for task in checked if task.task_id in rejected]
+        for form in ("{}", _BOX, "<think>So.</think>\n<answer>{}</answer>"):
+            tried = [
+                (task, form.format(right)) for task, right in examples if form != _BOX or task.answer_kind != "json"
+            ]
+            verdicts = grader.grade_many(tried)
+            rejected |= {
+                task.task_id for (task, _), verdict in zip(tried, verdicts, strict=True) if not verdict.correct
+            }
+    return [task.task_id for task, _ in examples if task.task_id in rejected]
 
 
 def cores() -> int:

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 import mlpo_core
+from mlpo_core.types import AnswerKind
 
 READ_S, COMPARE_S, MEMORY_BYTES = 0.8, 1.2, 2 << 30
 """Limits of one answer: processor seconds to read it and to compare it, and address space.
@@ -28,6 +29,9 @@ _STARTS = 3
 _END_S = 1.0
 
 Operation = Literal["read", "compare"]
+Library = Literal["maths", "json", "units"]
+LIBRARIES: Mapping[AnswerKind, Library] = {"math": "maths", "json": "json", "unit": "units"}
+"""What a worker has to load for answers of a kind; the other kinds need nothing."""
 
 
 class _Lost(Exception):
@@ -38,11 +42,11 @@ class Worker:
     """One worker process, replaced as often as needed.
 
     Args:
-        maths: Whether it can compare free-form mathematics, which takes it a second more to start.
+        libraries: What it loads when it starts, which takes it up to a second more: no answer's time is spent on it.
     """
 
-    def __init__(self, maths: bool) -> None:
-        self.maths = maths
+    def __init__(self, libraries: frozenset[Library] = frozenset()) -> None:
+        self.libraries = libraries
         self._closed = False
         self._lock = threading.Lock()
         self._start()
@@ -108,7 +112,14 @@ class Worker:
         environment["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         limits = [str(READ_S), str(COMPARE_S), str(MEMORY_BYTES)]
         self._process = subprocess.Popen(  # noqa: S603 - a command of our own, no shell
-            [sys.executable, "-P", "-m", "mlpo_core.grading.worker", "maths" if self.maths else "plain", *limits],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "mlpo_core.grading.worker",
+                ",".join(sorted(self.libraries)) or "plain",
+                *limits,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

@@ -1,6 +1,6 @@
 """The process that grades: a supervisor that forks a child, which the kernel ends when an answer takes too long.
 
-    python -m mlpo_core.grading.worker {plain,maths} READ_S COMPARE_S MEMORY_BYTES
+    python -m mlpo_core.grading.worker {plain,maths,json,units}[,…] READ_S COMPARE_S MEMORY_BYTES
 
 The supervisor imports once what grading needs and then only waits: its child serves the requests, on the standard input
 and output that it inherits. Before each answer the child sets a kernel timer of its own processor time, whose default
@@ -21,9 +21,11 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
+from mlpo_core.errors import BadInput
+from mlpo_core.grading import json_value, quantity
 from mlpo_core.grading.maths import Prepared
 from mlpo_core.grading.maths_equality import equal
 from mlpo_core.grading.read import read
@@ -43,21 +45,41 @@ _BY_THE_ANSWER = {signal.SIGPROF, signal.SIGSEGV, signal.SIGABRT}
 """What ends a child because of the answer before it: its time limit, or a library without stack or memory."""
 
 
-def main(kind: str, read_s: float, compare_s: float, memory: int) -> None:
+def main(libraries: str, read_s: float, compare_s: float, memory: int) -> None:
     """Serve until standard input closes."""
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(2000)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    if kind == "maths":
-        # Children inherit what this imports and what the parser has learnt.
-        for gold, candidate in _WARM_UP:
-            equal(gold, candidate)
+    # Children inherit what this imports and what the parsers have learnt.
+    for library in libraries.split(","):
+        _LOADING.get(library, _nothing)()
     _write(answers, "ready")
     while (status := _wait_for_child(answers, {"read": read_s, "compare": compare_s}, memory)) != 0:
         if -status not in _BY_THE_ANSWER:
             sys.exit(f"a grading process ended with exit code {status}")
         _write(answers, "stopped")
+
+
+def _nothing() -> None:
+    """A worker that compares texts alone needs no library."""
+
+
+def _load_maths() -> None:
+    for gold, candidate in _WARM_UP:
+        equal(gold, candidate)
+
+
+def _load_json() -> None:
+    json_value.problem('{"$matches": {"type": "object"}}')
+
+
+def _load_units() -> None:
+    with contextlib.suppress(BadInput):  # told by the first answer
+        quantity.problem("1 m/s^2")
+
+
+_LOADING: Mapping[str, Callable[[], None]] = {"maths": _load_maths, "json": _load_json, "units": _load_units}
 
 
 def _wait_for_child(answers: BinaryIO, cpu_s: dict[str, float], memory: int) -> int:
