@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 
 InferredKind = Literal["exact", "option", "number", "math"]
 """How an answer is compared where nobody says so."""
-AnswerKind = Literal["exact", "option", "number", "math", "regex", "json", "unit", "set"]
-"""How an answer is compared with the gold one. Those that are not inferred: a pattern, JSON, a quantity, a set."""
+AnswerKind = Literal["exact", "option", "number", "math", "regex", "json", "unit", "set", "checker"]
+"""How an answer is compared with the gold one. Those that are not inferred: a pattern, JSON, a quantity, a set, and
+what a function of one's own says."""
 Split = Literal["train", "dev", "test"]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from mlpo_core import plugins
 from mlpo_core.chain.applies import (
     agents_of_later_rounds,
     everybody,
@@ -43,7 +44,7 @@ STAGES: Mapping[str, Stage] = {
             "data",
             "Tasks of every benchmark, split into train, dev and test",
             (),
-            ("tasks", "engine"),
+            ("tasks", "engine", "grading"),
             "1",
             "mlpo_core.tasks.build:build",
             external=source_fingerprint,
@@ -65,7 +66,7 @@ STAGES: Mapping[str, Stage] = {
             "proposals",
             "samples_per_agent × K answers to every train and dev task",
             ("tasks", "base_models"),
-            (*_GENERATION, "proposals"),
+            (*_GENERATION, "grading", "proposals"),
             "1",
             "mlpo_core.proposals.sampling:run_training",
             asks=the_agents,
@@ -85,7 +86,7 @@ STAGES: Mapping[str, Stage] = {
             "sft",
             "Verified backtracking and clean traces from the base leader's own samples",
             ("tasks", "base_models", "agent_proposals", "hard_tasks"),
-            (*_GENERATION, "tasks", "leader", "base_models", "sft"),
+            (*_GENERATION, "grading", "tasks", "leader", "base_models", "sft"),
             "1",
             "mlpo_core.sft.dataset:run",
             asks=the_leader,
@@ -119,7 +120,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "The leader trained by GRPO to use its team",
             ("base_models", "sft_leader", "mlpo_dataset"),
-            ("seed", "leader", "mlpo"),
+            ("seed", "leader", "grading", "mlpo"),
             "1",
             "mlpo_core.training.mlpo:run",
             libraries=_TRAINING,
@@ -133,7 +134,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "The baseline: the same leader trained by GRPO without a team",
             ("tasks", "base_models", "hard_tasks", "sft_leader", "mlpo_leader"),
-            ("seed", "leader", "mlpo", "grpo"),
+            ("seed", "leader", "grading", "mlpo", "grpo"),
             "1",
             "mlpo_core.training.grpo_baseline:run",
             libraries=_TRAINING,
@@ -157,7 +158,7 @@ STAGES: Mapping[str, Stage] = {
             "benchmark",
             "Answers of every agent to every test task, enough for the largest vote",
             ("tasks", "base_models"),
-            (*_GENERATION, "proposals"),
+            (*_GENERATION, "grading", "proposals"),
             "1",
             "mlpo_core.proposals.sampling:run_benchmark",
             asks=the_agents,
@@ -176,7 +177,7 @@ STAGES: Mapping[str, Stage] = {
                 "grpo_leader",
                 "deferral_leader",
             ),
-            (*_GENERATION, "leader", "proposals", "inference", "benchmark"),
+            (*_GENERATION, "grading", "leader", "proposals", "inference", "benchmark"),
             "1",
             "mlpo_core.rounds.inference:run",
             asks=everybody,
@@ -228,9 +229,17 @@ def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef
     return Origin(
         inputs={a: r.digest if (r := inputs[a]) else None for a in stage.inputs},
         input_keys={a: r.key if (r := inputs[a]) else None for a in stage.inputs},
-        config={"config": config, "external": dict(stage.external(experiment))},
+        config={"config": config, "external": {**stage.external(experiment), **_checkers(stage, experiment)}},
         versions=versions,
     )
+
+
+def _checkers(stage: Stage, experiment: Experiment) -> dict[str, str]:
+    """The code of the checkers that a stage asks, by benchmark."""
+    if "grading" not in stage.sections:
+        return {}
+    found = experiment.grading.checkers
+    return {f"checker of {name}": plugins.fingerprint(found[name], "checker", plugins.CHECKERS) for name in found}
 
 
 def key(asset: str, source: Origin) -> str:

@@ -27,7 +27,7 @@ def _disjoint(subject: Subject) -> Finding:
 def _gold_grades(subject: Subject) -> Finding:
     failed: list[str] = []
     count = 0
-    with Grader() as grader:
+    with Grader(grading=subject.experiment.grading) as grader:
         for batch in subject.dataset.batches(batch_size=2048):
             tasks = [task_of(row) for row in batch.to_pylist()]
             told = [(t, right) for t in tasks if (right := gold.example(t.answer_kind, t.answer)) is not None]

@@ -11,9 +11,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Literal, cast
 
 import mlpo_core
+from mlpo_core.errors import BadInput
+from mlpo_core.grading import checker
 from mlpo_core.types import AnswerKind
 
 READ_S, COMPARE_S, MEMORY_BYTES = 0.8, 1.2, 2 << 30
@@ -29,8 +32,13 @@ _STARTS = 3
 _END_S = 1.0
 
 Operation = Literal["read", "compare"]
-Library = Literal["maths", "json", "units"]
-LIBRARIES: Mapping[AnswerKind, Library] = {"math": "maths", "json": "json", "unit": "units"}
+Library = Literal["maths", "json", "units", "checkers"]
+LIBRARIES: Mapping[AnswerKind, Library] = {
+    "math": "maths",
+    "json": "json",
+    "unit": "units",
+    "checker": "checkers",
+}
 """What a worker has to load for answers of a kind; the other kinds need nothing."""
 
 
@@ -43,10 +51,14 @@ class Worker:
 
     Args:
         libraries: What it loads when it starts, which takes it up to a second more: no answer's time is spent on it.
+        checkers: Import path or entry point by benchmark, loaded where `libraries` names them.
     """
 
-    def __init__(self, libraries: frozenset[Library] = frozenset()) -> None:
+    def __init__(
+        self, libraries: frozenset[Library] = frozenset(), checkers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.libraries = libraries
+        self._checkers = dict(checkers) if "checkers" in libraries else {}
         self._closed = False
         self._lock = threading.Lock()
         self._start()
@@ -61,6 +73,7 @@ class Worker:
 
         Raises:
             RuntimeError: The worker does not start, or grading has a bug.
+            BadInput: A checker cannot be loaded.
         """
         answers: list[Any] = []
         again = False
@@ -111,6 +124,8 @@ class Worker:
         package = str(Path(mlpo_core.__file__).parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         limits = [str(READ_S), str(COMPARE_S), str(MEMORY_BYTES)]
+        if self._checkers:
+            limits += [json.dumps(self._checkers), str(checker.CHECK_S), str(checker.WAIT_S)]
         self._process = subprocess.Popen(  # noqa: S603 - a command of our own, no shell
             [
                 sys.executable,
@@ -146,9 +161,13 @@ class Worker:
             if self._ready:
                 return
             try:
-                self._ready = self._receive(_START_S) == "ready"
+                said = self._receive(_START_S)
             except _Lost:
                 self._replace()
+                continue
+            if said != "ready":
+                raise BadInput(str(said))
+            self._ready = True
         if not self._ready:
             raise RuntimeError(f"the grading worker did not start, {_STARTS} times; its own error is above")
 

@@ -20,8 +20,13 @@ def stated(response: str) -> str | None:
 
 def undressed(text: str) -> list[str]:
     """A text as it stands, without quotes and markup around it, and without the point or dollar signs at its ends."""
-    bare = text.strip(_DRESSING)
-    return list(dict.fromkeys((text.strip(), bare, bare.removesuffix(".").strip(_DRESSING), bare.strip("$ .").strip())))
+    marked = text.strip(_DRESSING)
+    return list(dict.fromkeys((text.strip(), marked, bare(text), marked.strip("$ .").strip())))
+
+
+def bare(text: str) -> str:
+    """A text without quotes and markup around it, and without the point that ends it."""
+    return text.strip(_DRESSING).removesuffix(".").strip(_DRESSING)
 
 
 def introduced(text: str) -> str:

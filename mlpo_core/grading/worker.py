@@ -1,6 +1,8 @@
 """The process that grades: a supervisor that forks a child, which the kernel ends when an answer takes too long.
 
-    python -m mlpo_core.grading.worker {plain,maths,json,units}[,…] READ_S COMPARE_S MEMORY_BYTES
+    python -m mlpo_core.grading.worker LIBRARIES READ_S COMPARE_S MEMORY_BYTES [CHECKERS CHECK_S WAIT_S]
+
+LIBRARIES are `plain`, or some of `maths`, `json`, `units` and `checkers`, commas between; CHECKERS is a JSON object.
 
 The supervisor imports once what grading needs and then only waits: its child serves the requests, on the standard input
 and output that it inherits. Before each answer the child sets a kernel timer of its own processor time, whose default
@@ -24,8 +26,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
+from mlpo_core import plugins
 from mlpo_core.errors import BadInput
-from mlpo_core.grading import json_value, quantity
+from mlpo_core.grading import checker, json_value, quantity
 from mlpo_core.grading.maths import Prepared
 from mlpo_core.grading.maths_equality import equal
 from mlpo_core.grading.read import read
@@ -41,12 +44,22 @@ _WARM_UP = (
     (r"[2,\infty)", r"(-\infty,2)\cup(3,\infty)"),
     (r"\log_2 3", r"\sin(\frac{30\pi}{180})"),
 )
-_BY_THE_ANSWER = {signal.SIGPROF, signal.SIGSEGV, signal.SIGABRT}
+_KIND = 4
+"""Where the kind of a task stands in what `read` is asked."""
+_BY_THE_ANSWER = {signal.SIGPROF, signal.SIGALRM, signal.SIGSEGV, signal.SIGABRT}
 """What ends a child because of the answer before it: its time limit, or a library without stack or memory."""
 
 
-def main(libraries: str, read_s: float, compare_s: float, memory: int) -> None:
-    """Serve until standard input closes."""
+def main(
+    libraries: str,
+    read_s: float,
+    compare_s: float,
+    memory: int,
+    checkers: dict[str, str],
+    check_s: float,
+    wait_s: float,
+) -> None:
+    """Serve until standard input closes. `checkers` are import paths or entry points by benchmark."""
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(2000)
     answers = os.fdopen(os.dup(1), "wb")
@@ -54,11 +67,21 @@ def main(libraries: str, read_s: float, compare_s: float, memory: int) -> None:
     # Children inherit what this imports and what the parsers have learnt.
     for library in libraries.split(","):
         _LOADING.get(library, _nothing)()
+    try:
+        for benchmark, path in checkers.items():
+            _CHECKERS[benchmark] = plugins.load(path, f"tasks: {benchmark}: checker", plugins.CHECKERS)
+    except BadInput as error:
+        _write(answers, str(error))
+        return
+    limits = {"read": (read_s, 0.0), "compare": (compare_s, 0.0), "check": (check_s, wait_s)}
     _write(answers, "ready")
-    while (status := _wait_for_child(answers, {"read": read_s, "compare": compare_s}, memory)) != 0:
+    while (status := _wait_for_child(answers, limits, memory)) != 0:
         if -status not in _BY_THE_ANSWER:
             sys.exit(f"a grading process ended with exit code {status}")
         _write(answers, "stopped")
+
+
+_CHECKERS: dict[str, Callable[..., Any]] = {}
 
 
 def _nothing() -> None:
@@ -82,32 +105,37 @@ def _load_units() -> None:
 _LOADING: Mapping[str, Callable[[], None]] = {"maths": _load_maths, "json": _load_json, "units": _load_units}
 
 
-def _wait_for_child(answers: BinaryIO, cpu_s: dict[str, float], memory: int) -> int:
+def _wait_for_child(answers: BinaryIO, limits: dict[str, tuple[float, float]], memory: int) -> int:
     """Fork a child and wait for its end. Returns its exit code: 0 when standard input closed."""
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             with contextlib.suppress(BrokenPipeError):  # whoever asked is gone
-                _serve(answers, cpu_s, memory)
+                _serve(answers, limits, memory)
             status = 0
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _serve(answers: BinaryIO, cpu_s: dict[str, float], memory: int) -> None:
+def _serve(answers: BinaryIO, limits: dict[str, tuple[float, float]], memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     operations: dict[str, Callable[[list[Any]], Any]] = {"read": _read, "compare": _compare}
     for line in sys.stdin.buffer:
         operation, items = json.loads(line)
         for item in items:
-            signal.setitimer(signal.ITIMER_PROF, cpu_s[operation])
+            asks = operation == "read" and item[_KIND] == "checker"
+            cpu_s, wait_s = limits["check" if asks else operation]
+            signal.setitimer(signal.ITIMER_PROF, cpu_s)
+            signal.setitimer(signal.ITIMER_REAL, wait_s)
             answer = _attempt(operations[operation], item)
             signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
             _write(answers, answer)
 
 
@@ -123,7 +151,10 @@ def _attempt(operation: Callable[[list[Any]], Any], item: list[Any]) -> Any:
 
 def _read(item: list[Any]) -> list[Any]:
     benchmark, question, choices, answer, kind, response = item
-    found = read(Task("", benchmark, "", "test", question, tuple(choices), answer, kind), response)
+    task = Task("", benchmark, "", "test", question, tuple(choices), answer, kind)
+    if kind == "checker":
+        return list(checker.ask(_CHECKERS[benchmark], task, response or ""))
+    found = read(task, response)
     if isinstance(found, Prepared):
         return [found.extracted, None, found.gold, found.candidates]
     return [found.extracted, found.correct]
@@ -146,6 +177,8 @@ def _write(answers: BinaryIO, answer: Any) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+        named, check_s, wait_s = sys.argv[5:8] if len(sys.argv) > 5 else ("{}", "0", "0")
+        limits = float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+        main(sys.argv[1], *limits, json.loads(named), float(check_s), float(wait_s))
     except (BrokenPipeError, KeyboardInterrupt):  # whoever started this is gone: there is nobody to tell
         os._exit(0)

@@ -96,7 +96,7 @@ def row_of(where: str, raw: Mapping[str, Any], fields: Fields, config: TaskSourc
         raise refuse(fields.answer, "there is no answer")
     if any("\ud800" <= char <= "\udfff" for text in (question, answer, *choices) for char in text):
         raise refuse(fields.question, "holds half of a character (a lone surrogate)")
-    kind = config.answer_kind or _kind(answer, choices)
+    kind = "checker" if config.checker else config.answer_kind or _kind(answer, choices)
     if kind == "option" and not choices and not re.fullmatch(r"\(?[A-Z]\)?", answer):
         raise refuse(fields.answer, f"expected a letter, got {answer!r:.60}")
     if choices and kind == "option":

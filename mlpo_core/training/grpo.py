@@ -137,7 +137,9 @@ def train(
     output = scratch / "trainer"
     ends = leaders.ends(model, tokenizer)
     opening = chat.opening(tokenizer)
-    with Reward(settings.format_weight, "math" in survey.kinds, opening, settings.truncated, ends) as reward:
+    needs_workers = not survey.kinds <= {"exact", "option", "number"}
+    grading = ctx.experiment.grading
+    with Reward(settings.format_weight, needs_workers, opening, settings.truncated, ends, grading) as reward:
         trainer = (RoundsTrainer if later else LeaderTrainer)(
             model=model,
             reward_funcs=reward,

@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, cast
 
-from mlpo_core.grading import Grader, grade
+from mlpo_core.experiment import Grading
+from mlpo_core.grading import NOTHING_RUN, Grader, grade
 from mlpo_core.prompts import chat
 from mlpo_core.tasks import task_of
 from mlpo_core.training.answer_region import Region, answer_region, well_formed
@@ -36,10 +37,11 @@ class Reward:
 
     Args:
         format_weight: Weight of the format term.
-        needs_workers: Whether a task may be free-form mathematics.
+        needs_workers: Whether a task may be of a kind that takes a library or code to compare.
         opening: The `<think>` that the leader's chat template opens, put back before a completion is judged.
         truncated: `penalise` gives nothing to a completion that was cut off at the length limit.
         ends: Token ids one of which a completion ends in that was not cut off; needed to penalise.
+        grading: What may be run to grade.
     """
 
     __name__ = "reward"
@@ -51,9 +53,10 @@ class Reward:
         opening: str = "",
         truncated: Literal["keep", "mask", "penalise"] = "keep",
         ends: Collection[int] = (),
+        grading: Grading = NOTHING_RUN,
     ) -> None:
         self._format_weight = format_weight
-        self._grader = Grader() if needs_workers else None
+        self._grader = Grader(grading=grading) if needs_workers else None
         self._opening = opening
         self._penalises = truncated == "penalise"
         self._ends = frozenset(ends)
