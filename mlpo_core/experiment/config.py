@@ -90,6 +90,16 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
+    def _code_may_run(self) -> Self:
+        for index, task in enumerate(self.tasks):
+            if task.answer_kind == "tests" and not self.grading.run_code:
+                raise ValueError(
+                    f"tasks.{index}.answer_kind: tests runs what models wrote, and nothing of it is run unless the "
+                    "file says so: grading: {run_code: true}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _sweep_is_bounded(self) -> Self:
         count = math.prod(map(len, self.sweep.values()))
         if count > MOST_POINTS:

@@ -30,8 +30,9 @@ class TaskSource(Section):
     """Your own questions: the field of each part, where its name is not a usual one. `choices` may be several."""
     answer_kind: AnswerKind | None = None
     """Your own questions: `exact`, `option`, `number` or `math`; `regex` (the gold answer is a pattern), `json` (a
-    value, a part of one, or a schema), `unit` (a number with a unit) or `set` (members in any order). None: `option`
-    where there are choices, else by the look of each gold answer."""
+    value, a part of one, or a schema), `unit` (a number with a unit), `set` (members in any order) or `tests`
+    (programs that pass tests; needs `grading.run_code`). None: `option` where there are choices, else by the look of
+    each gold answer."""
     checker: Annotated[str, Field(max_length=200)] = ""
     """Your own questions: a function of yours, `package.module:name` or the name of an entry point in `mlpo.checkers`,
     that says whether an answer is right: `def name(task, answer) -> bool`. Instead of `answer_kind`."""

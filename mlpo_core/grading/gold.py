@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from mlpo_core.grading import json_value, members, pattern, quantity
+from mlpo_core.grading import json_value, members, pattern, programs, quantity
 from mlpo_core.types import AnswerKind
 
 _PROBLEMS: Mapping[str, Callable[[str], str | None]] = {
@@ -10,6 +10,7 @@ _PROBLEMS: Mapping[str, Callable[[str], str | None]] = {
     "json": json_value.problem,
     "unit": quantity.problem,
     "set": members.problem,
+    "tests": programs.problem,
 }
 
 
@@ -31,5 +32,7 @@ def example(kind: AnswerKind, gold: str) -> str | None:
             return json_value.example(gold)
         case "unit":
             return quantity.example(gold)
+        case "tests":
+            return programs.example(gold)
         case _:
             return gold

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Grading
+from mlpo_core.grading import sandbox
 from mlpo_core.grading.checker import CHECK_S, WAIT_S
 from mlpo_core.grading.failures import Failures
 from mlpo_core.grading.gold import example
@@ -25,6 +26,7 @@ _MATHS: frozenset[Library] = frozenset({"maths"})
 NOTHING_RUN = Grading()
 """No code is run but the grader's own."""
 _STOPPED = f"took more than {CHECK_S:.0f} s of processor time or {WAIT_S:.0f} s in all, or ended its process"
+_UNBOXED = ("json", "tests")
 _BOX = "\\boxed{{{}}}"
 
 _Job = tuple[str, tuple[str, ...]]
@@ -106,6 +108,13 @@ class Grader:
 
     def _check_allowed(self, pairs: Sequence[tuple[Task, str | None]]) -> None:
         """Refuse tasks that take code which the experiment does not name: rows cannot make anything run."""
+        if any(task.answer_kind == "tests" for task, _ in pairs):
+            if not self._grading.run_code:
+                raise BadInput(
+                    "answer_kind: tests runs what models wrote, and nothing of it is run unless the experiment says "
+                    "so: grading: {run_code: true}"
+                )
+            sandbox.check()
         unknown = {task.benchmark for task, _ in pairs if _has_checker(task)} - self._grading.checkers.keys()
         if unknown:
             raise BadInput(
@@ -193,7 +202,7 @@ def grade(task: Task, response: str | None) -> Verdict:
 def self_check(tasks: Iterable[Task], grading: Grading = NOTHING_RUN) -> list[str]:
     """The ids of tasks whose own gold answer is not graded correct: bare, in a box, or in an answer tag.
 
-    JSON is not put into a box, and a task whose gold answer only says what is asked of one is not tried.
+    JSON and programs are not put into a box, and a task whose gold answer only says what is asked of one is not tried.
 
     Raises:
         BadInput: A checker gives no verdict on any gold answer.
@@ -203,7 +212,9 @@ def self_check(tasks: Iterable[Task], grading: Grading = NOTHING_RUN) -> list[st
     with Grader(grading=grading) as grader:
         for form in ("{}", _BOX, "<think>So.</think>\n<answer>{}</answer>"):
             tried = [
-                (task, form.format(right)) for task, right in examples if form != _BOX or task.answer_kind != "json"
+                (task, form.format(right))
+                for task, right in examples
+                if form != _BOX or task.answer_kind not in _UNBOXED
             ]
             verdicts = grader.grade_many(tried)
             rejected |= {

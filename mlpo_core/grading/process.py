@@ -32,12 +32,13 @@ _STARTS = 3
 _END_S = 1.0
 
 Operation = Literal["read", "compare"]
-Library = Literal["maths", "json", "units", "checkers"]
+Library = Literal["maths", "json", "units", "checkers", "code"]
 LIBRARIES: Mapping[AnswerKind, Library] = {
     "math": "maths",
     "json": "json",
     "unit": "units",
     "checker": "checkers",
+    "tests": "code",
 }
 """What a worker has to load for answers of a kind; the other kinds need nothing."""
 

@@ -32,8 +32,8 @@ def read(task: Task, response: str | None) -> Verdict | maths.Prepared:
             return grade_quantity(task.answer, response, task.question)
         case "set":
             return grade_members(task.answer, response, task.question)
-        case "checker":
-            raise ValueError("whether an answer to this task is right is a checker's to say, not the grader's")
+        case "checker" | "tests":
+            raise ValueError(f"{task.answer_kind}: what is run to grade an answer is the worker's to run")
         case "math":
             prepared = maths.prepare(task.answer, response, task.question)
             return prepared if prepared.correct is None else Verdict(prepared.extracted, prepared.correct)

@@ -2,7 +2,8 @@
 
     python -m mlpo_core.grading.worker LIBRARIES READ_S COMPARE_S MEMORY_BYTES [CHECKERS CHECK_S WAIT_S]
 
-LIBRARIES are `plain`, or some of `maths`, `json`, `units` and `checkers`, commas between; CHECKERS is a JSON object.
+LIBRARIES are `plain`, or some of `maths`, `json`, `units`, `checkers` and `code` (which lets it run answers), commas
+between; CHECKERS is a JSON object.
 
 The supervisor imports once what grading needs and then only waits: its child serves the requests, on the standard input
 and output that it inherits. Before each answer the child sets a kernel timer of its own processor time, whose default
@@ -24,6 +25,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, BinaryIO
 
 from mlpo_core import plugins
@@ -31,7 +33,9 @@ from mlpo_core.errors import BadInput
 from mlpo_core.grading import checker, json_value, quantity
 from mlpo_core.grading.maths import Prepared
 from mlpo_core.grading.maths_equality import equal
+from mlpo_core.grading.programs import grade_program
 from mlpo_core.grading.read import read
+from mlpo_core.grading.sandbox import Sandbox
 from mlpo_core.types import Task
 
 _WARM_UP = (
@@ -67,6 +71,7 @@ def main(
     # Children inherit what this imports and what the parsers have learnt.
     for library in libraries.split(","):
         _LOADING.get(library, _nothing)()
+        _LOADED.add(library)
     try:
         for benchmark, path in checkers.items():
             _CHECKERS[benchmark] = plugins.load(path, f"tasks: {benchmark}: checker", plugins.CHECKERS)
@@ -82,6 +87,7 @@ def main(
 
 
 _CHECKERS: dict[str, Callable[..., Any]] = {}
+_LOADED: set[str] = set()
 
 
 def _nothing() -> None:
@@ -149,15 +155,35 @@ def _attempt(operation: Callable[[list[Any]], Any], item: list[Any]) -> Any:
         return {"error": traceback.format_exc()}
 
 
-def _read(item: list[Any]) -> list[Any]:
+def _read(item: list[Any]) -> list[Any] | None:
     benchmark, question, choices, answer, kind, response = item
     task = Task("", benchmark, "", "test", question, tuple(choices), answer, kind)
     if kind == "checker":
         return list(checker.ask(_CHECKERS[benchmark], task, response or ""))
+    if kind == "tests":
+        return _run(task, response)
     found = read(task, response)
     if isinstance(found, Prepared):
         return [found.extracted, None, found.gold, found.candidates]
     return [found.extracted, found.correct]
+
+
+def _run(task: Task, response: str | None) -> list[Any] | None:
+    """The verdict of tests; None where the jail ended over them twice, or nobody waits any longer."""
+    if "code" not in _LOADED:
+        raise PermissionError("this process may not run what models wrote")
+    for _ in range(2):
+        with contextlib.suppress(RuntimeError, OSError):
+            verdict = grade_program(task.answer, response or "", _sandbox())
+            return None if verdict.ungraded else [verdict.extracted, verdict.correct]
+        _sandbox().close()
+    return None
+
+
+@cache
+def _sandbox() -> Sandbox:
+    """The jail of this process, which ends with it."""
+    return Sandbox()
 
 
 def _compare(item: list[Any]) -> bool:

@@ -9,6 +9,7 @@ _FORMS: Mapping[AnswerKind, str] = {
     "json": "Give the answer as JSON.",
     "unit": "Give the answer as a number with its unit.",
     "set": "Give the answer as a list, separated by commas.",
+    "tests": "Give the whole program in Python, in one fenced block.",
 }
 """What is said of an answer whose kind reads one form alone."""
 
