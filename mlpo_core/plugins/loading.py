@@ -54,6 +54,11 @@ def load(path: str, field: str, group: str = "") -> Callable[..., Any]:
     return found
 
 
+def is_plug_in(name: str, group: str) -> bool:
+    """Whether a name has the form of an import path, or is an entry point's. Runs nothing."""
+    return bool(_PATH.fullmatch(name) or (":" not in name and entry_points(group=group, name=name)))
+
+
 def place(path: str, field: str, group: str = "") -> Place:
     """Where what a setting names is, without running any of it. Raises and takes what `load` does."""
     if found := _PATH.fullmatch(path):

@@ -52,7 +52,6 @@ def _read(source: Path, module: str) -> tuple[str, frozenset[str]]:
     return hashlib.sha256(as_text(tree).encode()).hexdigest(), frozenset(imported(tree, package))
 
 
-@cache
 def _source(module: str) -> Path | None:
     """The file of a module, without importing it; None for what is none (a class, a function, a compiled one)."""
     top, *parts = module.split(".")

@@ -29,7 +29,6 @@ def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
         source._read.cache_clear()
-        source._source.cache_clear()
         return fingerprint(path, "f")
 
     return after
