@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment.config import Experiment
 from mlpo_core.experiment.plain import read_file
+from mlpo_core.experiment.prompt_files import with_templates
 from mlpo_core.experiment.section import CREDENTIALS, Section
 from mlpo_core.experiment.trusted import overridden
 
@@ -23,14 +24,15 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
         overrides: `a.b=c` settings; values are YAML.
 
     Raises:
-        BadInput: The file is absent, not YAML, or has an unknown key or a wrong value; the message names each field.
+        BadInput: The file is absent, not YAML, or has an unknown key or a wrong value, or its folder of templates
+            cannot be read; the message names each field.
     """
     path = Path(path)
     raw = read_file(path)
     if not isinstance(raw, dict):
         raise BadInput(f"{path}: expected a mapping of sections, got {type(raw).__name__}")
     overridden(raw, overrides)
-    return parse(raw, str(path))
+    return parse(with_templates(raw, path), str(path))
 
 
 def parse(raw: Any, where: str) -> Experiment:
