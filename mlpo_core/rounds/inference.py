@@ -98,7 +98,7 @@ def rounds_on(ctx: Context, leader: Leader, tasks: Sequence[Task], proposals: Da
     pending = [i for i in range(len(chunks)) if any(i * len(steps) + s not in done for s in range(len(steps)))]
     for i in pending:
         _check_prompts(start(chunks[i]), steps, maker, leader)
-    with Grader() as grader:
+    with Grader(grading=ctx.experiment.grading) as grader:
         for i in track(pending, ctx.writer.asset, len(pending), "chunks"):
             conversations = start(chunks[i])
             for part, step in enumerate(track(steps, "rounds", len(steps), "steps"), i * len(steps)):
