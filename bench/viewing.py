@@ -64,14 +64,15 @@ def measure(store: Store, size: int) -> None:
     }
     print(f"{size / 1e6:,.0f} MB stored")
     for what, path in pages.items():
-        seconds: list[float] = []
+        turns: list[str] = []
         for _ in range(2):
-            started = time.perf_counter()
+            started = time.perf_counter(), time.process_time()
             answer = client.get(path)
-            seconds.append(time.perf_counter() - started)
+            wall, cpu = time.perf_counter() - started[0], time.process_time() - started[1]
+            turns.append(f"{wall:5.2f} s ({cpu:.2f} s of CPU)")
             assert answer.status_code == 200, answer.text
         more = (process.memory_info().rss - begun) / 1e6
-        print(f"{what:36} {seconds[0]:7.2f} s, again {seconds[1]:5.2f} s, {more:6,.0f} MB more than at the start")
+        print(f"{what:34} {turns[0]}, again {turns[1]}, {more:4,.0f} MB more than at the start")
     print(f"peak {_peak() / 1e6:,.0f} MB, of which {begun / 1e6:,.0f} MB libraries")
 
 

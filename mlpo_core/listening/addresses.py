@@ -1,7 +1,7 @@
 """Where the pages of `mlpo view` are: who links to them needs no server at hand."""
 
 import os
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 VARIABLE = "MLPO_VIEWER_URL"
 """Environment variable: where readers reach the viewer; without it nothing links there."""
@@ -23,6 +23,11 @@ def linked(path: str) -> str | None:
     """The whole address of a path; None if nobody says that pages are served."""
     base = os.environ.get(VARIABLE, "").rstrip("/")
     return f"{base}{path}" if base else None
+
+
+def prefix() -> str:
+    """The path below which readers reach the viewer; empty where it has a host of its own."""
+    return urlsplit(os.environ.get(VARIABLE, "")).path.rstrip("/")
 
 
 def usual(path: str) -> str:

@@ -13,7 +13,7 @@ from mlpo_core.errors import BadInput, NotMade, Transient
 from mlpo_core.listening import addresses
 from mlpo_core.progress import log
 from mlpo_core.store.names import encoded
-from mlpo_core.viewer import conversation, listing
+from mlpo_core.viewer import listing
 from mlpo_core.viewer.guard import Guard
 from mlpo_core.viewer.library import Library, Volume
 from mlpo_core.viewer.listing import Side
@@ -48,7 +48,7 @@ class Viewer:
     def __init__(self, library: Library, guard: Guard) -> None:
         self._library = library
         self._guard = guard
-        self.app = FastAPI(title="mlpo view", docs_url=None, redoc_url=None, openapi_url=None)
+        self.app = FastAPI(root_path=addresses.prefix(), docs_url=None, redoc_url=None, openapi_url=None)
         # An experiment's name may hold a slash, so what follows it comes first.
         self.app.add_route("/{experiment:path}/tasks/{task}", self._task)
         self.app.add_route("/{experiment:path}/tasks", self._tasks)
@@ -75,14 +75,14 @@ class Viewer:
 
     def _experiments(self, request: Request) -> Response:
         names = self._library.names()
-        rows = [(name, addresses.tasks(name)) for name in names]
+        rows = [(name, _tasks_path(name)) for name in names]
         return HTMLResponse(page("experiments", rows=rows, root=self._library.store.root))
 
     def _experiment(self, request: Request) -> Response:
         name = self._named(request)
         if name not in self._library.names():
             raise HTTPException(404, f"there is no experiment {name!r:.100} with predictions under this root")
-        return RedirectResponse(addresses.tasks(name), 307)
+        return RedirectResponse(_tasks_path(name), 307)
 
     def _report(self, request: Request) -> Response:
         name = self._named(request)
@@ -102,7 +102,7 @@ class Viewer:
                 **self._frame(volume, asked, side, other, found),
                 lines=listing.lines(places, side, other),
                 at=at,
-                task_path=lambda task_id: addresses.task(volume.name, task_id),
+                task_path=lambda task_id: _task_path(volume.name, task_id),
             )
         )
 
@@ -114,16 +114,17 @@ class Viewer:
             raise HTTPException(404, f"{volume.name} has no test task {task_id!r:.100}")
         at, before, after = found.beside(place)
         ids = volume.index.tasks["task_id"]
-        path = {n: p if p is None else addresses.task(volume.name, ids[p].as_py()) for n, p in _named(before, after)}
-        columns = [(side, _conversation(volume, side, task_id))]
+        path = {n: p if p is None else _task_path(volume.name, ids[p].as_py()) for n, p in _named(before, after)}
+        columns = [(side, self._library.conversation(volume, task_id, side.way, side.seed))]
         if other:
-            columns.append((other, _conversation(self._library.volume(other.experiment), other, task_id)))
+            of = self._library.volume(other.experiment)
+            columns.append((other, self._library.conversation(of, task_id, other.way, other.seed)))
         return HTMLResponse(
             page(
                 "task",
                 **self._frame(volume, asked, side, other, found),
                 task=volume.index.tasks.slice(place, 1).to_pylist()[0],
-                path=addresses.task(volume.name, task_id),
+                path=_task_path(volume.name, task_id),
                 line=listing.lines([place], side, other)[0],
                 at=at,
                 **path,
@@ -156,8 +157,8 @@ class Viewer:
             "outcomes": OUTCOMES,
             "differences": DIFFERENCES,
             "experiments": self._library.names(),
-            "list_path": addresses.tasks(volume.name),
-            "report_path": f"{addresses.tasks(volume.name).removesuffix('/tasks')}/report"
+            "list_path": _tasks_path(volume.name),
+            "report_path": f"{_tasks_path(volume.name).removesuffix('/tasks')}/report"
             if self._library.report(volume.name)
             else None,
         }
@@ -176,8 +177,12 @@ class Viewer:
         return name
 
 
-def _conversation(volume: Volume, side: Side, task_id: str) -> conversation.Conversation | None:
-    return conversation.read(task_id, side.way, side.seed, volume.predictions, volume.proposals, volume.rounds)
+def _tasks_path(name: str) -> str:
+    return addresses.prefix() + addresses.tasks(name)
+
+
+def _task_path(name: str, task_id: str) -> str:
+    return addresses.prefix() + addresses.task(name, task_id)
 
 
 def _named(before: int | None, after: int | None) -> tuple[tuple[str, int | None], ...]:

@@ -10,7 +10,7 @@ from mlpo_core.viewer.parts import Parts
 _OPEN, _CLOSE = "<think>", "</think>"
 _MOST = 60
 """Answers of one round that are shown: a vote may have thousands."""
-_PREDICTION = ("task_id", "method", "rounds", "seed", "source_ids", "response", "extracted", "correct", "tie")
+_PREDICTION = ("task_id", "method", "rounds", "seed", "source_ids", "extracted", "correct", "tie")
 _COST = ("prompt_tokens", "completion_tokens", "finish_reason")
 _PROPOSAL = ("task_id", "proposal_id", "agent", "sample_index", "response", "extracted", "correct", *_COST)
 _GENERATION = ("task_id", "generation_id", "round", "role", "agent", "input_ids", "response", "extracted", "correct")
@@ -58,7 +58,6 @@ class Conversation:
 
     rounds: Sequence[Round]
     """The first holds the agents' own answers."""
-    final: str
     extracted: str | None
     correct: bool
     tie: bool
@@ -66,27 +65,32 @@ class Conversation:
     """Rows that it was made of and that are not there (an attacker's text is kept nowhere)."""
 
 
-def read(
-    task_id: str, way: Way, seed: int, predictions: Parts, proposals: Parts, rounds: Parts | None
-) -> Conversation | None:
-    """The conversation behind the final answer of a way under a seed; None where it has not answered the task.
+class Rows(NamedTuple):
+    """What is stored about one task: its final answers, and by id all that was written."""
+
+    predictions: Sequence[Mapping[str, Any]]
+    written: Mapping[str, Mapping[str, Any]]
+
+
+def read(task_id: str, predictions: Parts, proposals: Parts, rounds: Parts | None) -> Rows:
+    """The rows of a task.
 
     Raises:
         BadInput: A part is damaged.
     """
-    answered = [
-        row
-        for row in predictions.of_task(task_id, _PREDICTION)
-        if (row["method"], row["rounds"], row["seed"]) == (*way, seed)
-    ]
-    if not answered:
-        return None
-    rows: dict[str, dict[str, Any]] = {row["proposal_id"]: row for row in proposals.of_task(task_id, _PROPOSAL)}
+    written = {row["proposal_id"]: row for row in proposals.of_task(task_id, _PROPOSAL)}
     if rounds:
-        rows |= {row["generation_id"]: row for row in rounds.of_task(task_id, (*_GENERATION, *_COST))}
-    final = answered[0]
-    found, lost = _walk(final["source_ids"], rows)
-    return Conversation(_by_round(found), final["response"], final["extracted"], final["correct"], final["tie"], lost)
+        written |= {row["generation_id"]: row for row in rounds.of_task(task_id, (*_GENERATION, *_COST))}
+    return Rows(predictions.of_task(task_id, _PREDICTION), written)
+
+
+def conversation(rows: Rows, way: Way, seed: int) -> Conversation | None:
+    """What is behind the final answer of a way under a seed; None where it has not answered the task."""
+    for final in rows.predictions:
+        if (final["method"], final["rounds"], final["seed"]) == (*way, seed):
+            found, lost = _walk(final["source_ids"], rows.written)
+            return Conversation(_by_round(found), final["extracted"], final["correct"], final["tie"], lost)
+    return None
 
 
 def divided(text: str) -> tuple[str, str]:
@@ -97,9 +101,9 @@ def divided(text: str) -> tuple[str, str]:
     return before.lstrip().removeprefix(_OPEN).strip("\n"), after.lstrip("\n")
 
 
-def _walk(ids: Sequence[str], rows: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, Any]], int]:
+def _walk(ids: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Mapping[str, Any]], int]:
     """The rows with these ids and all that stood in their prompts, nearest first; and how many are not there."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Mapping[str, Any]] = {}
     lost: set[str] = set()
     waiting = list(ids)
     while waiting:
@@ -116,7 +120,7 @@ def _walk(ids: Sequence[str], rows: Mapping[str, dict[str, Any]]) -> tuple[dict[
     return found, len(lost)
 
 
-def _by_round(found: Mapping[str, dict[str, Any]]) -> list[Round]:
+def _by_round(found: Mapping[str, Mapping[str, Any]]) -> list[Round]:
     rounds: dict[int, Round] = {}
     for id_, row in found.items():
         of_round = rounds.setdefault(row.get("round", 0), Round())

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 
+from mlpo_core.benchmark.outcomes import Way
 from mlpo_core.errors import BadInput, NotMade
 from mlpo_core.store import Dataset, Store, VersionRef
 from mlpo_core.store.names import POINTERS, decoded
+from mlpo_core.viewer.conversation import Conversation, Rows, conversation, read
 from mlpo_core.viewer.index import Index, build
 from mlpo_core.viewer.kept import Kept
 from mlpo_core.viewer.parts import Parts
@@ -15,9 +17,10 @@ from mlpo_core.viewer.parts import Parts
 _PREDICTIONS = "benchmark_predictions"
 _REPORT = "benchmark_report"
 _FRESH_S = 3.0
-"""Seconds for which a pointer that was read is believed."""
+"""Seconds for which pointers that were read are believed."""
 _INDICES = 6
 _SEARCHES = 32
+_TASKS = 8
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,21 @@ class Library:
         self.store = store
         self._lock = Lock()
         self._pointed: dict[tuple[str, str], tuple[float, VersionRef | None]] = {}
+        self._names: tuple[float, list[str]] = (0.0, [])
         self._volumes = Kept[str, Volume](_INDICES)
+        self._rows = Kept[tuple[str, str], Rows](_TASKS)
         self._searches = Kept[tuple[str, str], set[str]](_SEARCHES)
 
     def names(self) -> list[str]:
         """Experiments that have predictions."""
-        found = self.store.folder.join(POINTERS).names()
-        ending = f"/{_PREDICTIONS}.json"
-        folders = [name.removesuffix(ending) for name in found if name.endswith(ending)]
-        return sorted(where if "/" in where else decoded(where) for where in folders)
+        when, names = self._names
+        if not when or time.monotonic() - when > _FRESH_S:
+            found = self.store.folder.join(POINTERS).names()
+            ending = f"/{_PREDICTIONS}.json"
+            folders = [name.removesuffix(ending) for name in found if name.endswith(ending)]
+            names = sorted(where if "/" in where else decoded(where) for where in folders)
+            self._names = (time.monotonic(), names)
+        return names
 
     def volume(self, name: str) -> Volume:
         """An experiment, read at the first time.
@@ -93,6 +102,14 @@ class Library:
             return set[str]().union(*(parts.tasks_with(text, "response") for parts in readable))
 
         return self._searches.get((volume.predictions.dataset.ref.key, text), search)
+
+    def conversation(self, volume: Volume, task_id: str, way: Way, seed: int) -> Conversation | None:
+        """What is behind a final answer to a task; None where there is no such answer."""
+
+        def rows() -> Rows:
+            return read(task_id, volume.predictions, volume.proposals, volume.rounds)
+
+        return conversation(self._rows.get((volume.predictions.dataset.ref.key, task_id), rows), way, seed)
 
     def _ref(self, name: str, asset: str) -> VersionRef | None:
         with self._lock:

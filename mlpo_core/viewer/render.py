@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mlpo_core.listening import addresses
 from mlpo_core.messages import presentable
 
 _PACKAGE = "mlpo_core.viewer"
@@ -37,6 +38,8 @@ def _environment() -> Environment:
     )
     filters: dict[str, Any] = {"clipped": clipped, "counted": "{:,}".format}
     environment.filters.update(filters)
+    given: dict[str, Any] = {"prefix": addresses.prefix}
+    environment.globals.update(given)
     return environment
 
 

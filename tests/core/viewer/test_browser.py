@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from mlpo_core.listening import addresses
 from mlpo_core.store import Store
+from mlpo_core.viewer.library import Library
 from tests.core.viewer import shelf
 from tests.core.viewer.viewing import viewing
 
@@ -133,6 +135,10 @@ def test_hostile_texts_are_shown_and_do_nothing(browser: Browser, base: str, wid
 
 def test_what_a_real_chain_made_is_read(browser: Browser, tiny_run, tmp_path: Path) -> None:
     pictures = Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    stated = tiny_run.dataset("benchmark_predictions").manifest.stats["accuracy"]
+    for way, by_seed in Library(Store(tiny_run.root)).volume("tiny").index.ways.items():
+        share = np.mean([answers.verdict == 1 for answers in by_seed.values()])
+        assert stated[way.method][f"T={way.rounds}"] == pytest.approx(share, abs=1e-4)
     with viewing(Store(tiny_run.root)) as base:
         assert look(browser, base, pictures) == []
 

@@ -4,14 +4,14 @@ import pytest
 
 from mlpo_core.benchmark.outcomes import Way
 from mlpo_core.store import Store
-from mlpo_core.viewer.conversation import Conversation, divided, read
+from mlpo_core.viewer.conversation import Conversation, divided
 from mlpo_core.viewer.library import Library
 from tests.core.viewer import shelf
 
 
 def talk(store: Store, way: Way, number: int = 2, seed: int = 8) -> Conversation:
-    volume = Library(store).volume(shelf.NAME)
-    found = read(shelf.task_id(number), way, seed, volume.predictions, volume.proposals, volume.rounds)
+    library = Library(store)
+    found = library.conversation(library.volume(shelf.NAME), shelf.task_id(number), way, seed)
     assert found
     return found
 
@@ -35,8 +35,10 @@ def test_a_vote_is_its_proposals(shelved: Store) -> None:
 
 
 def test_a_way_that_did_not_answer_has_no_conversation(shelved: Store) -> None:
-    volume = Library(shelved).volume(shelf.NAME)
-    assert read("f" * 20, Way(shelf.TEAM, 2), 7, volume.predictions, volume.proposals, volume.rounds) is None
+    library = Library(shelved)
+    volume = library.volume(shelf.NAME)
+    assert library.conversation(volume, shelf.task_id(2), Way(shelf.TEAM, 9), 7) is None
+    assert library.conversation(volume, "f" * 20, Way(shelf.TEAM, 2), 7) is None
 
 
 @pytest.mark.parametrize(

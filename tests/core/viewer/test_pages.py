@@ -126,3 +126,16 @@ def test_every_experiment_is_listed_and_opens(client: TestClient) -> None:
     for name in (shelf.NAME, shelf.OTHER):
         assert f'href="{addresses.tasks(name)}"' in page
         assert client.get(addresses.tasks(name)).status_code == 200
+
+
+def test_below_a_path_of_a_proxy_every_link_has_it(shelved: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(addresses.VARIABLE, "https://lab.example/view/")
+    app = Viewer(Library(shelved), Guard("127.0.0.1")).app
+    with TestClient(app, base_url="https://lab.example") as client:
+        for path in ("/view/", f"/view{TASKS}", f"/view{TASKS}/{shelf.task_id(5)}", TASKS):
+            page = client.get(path)
+            assert page.status_code == 200
+            links = re.findall(r'(?:href|src|action)="([^"]*)"', page.text)
+            assert links and all(link.startswith("/view/") for link in links)
+        assert client.get("/view/static/style.css").status_code == 200
+        assert client.get(f"/view/{shelf.NAME}", follow_redirects=False).headers["location"] == f"/view{TASKS}"
