@@ -15,6 +15,7 @@ RUN pip install --no-cache-dir uv==0.13.9 \
     && uv pip install --no-cache --compile-bytecode --requirement requirements/gpu.txt
 
 COPY pyproject.toml README.md LICENSE ./
+COPY mlpo mlpo
 COPY mlpo_core mlpo_core
 COPY pipelines pipelines
 COPY experiments experiments

@@ -16,7 +16,7 @@ import dagster as dg
 from mlpo_core.chain.experiments import find, owner
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import KEYS, Experiment
+from mlpo_core.experiment import Experiment
 from pipelines.errors import as_failure
 from pipelines.partitions import EXPERIMENTS
 
@@ -70,8 +70,7 @@ def data_version(asset: str, experiment: Experiment) -> str:
     stage, settings = STAGES[asset], owner(asset, experiment)
     if stage.skipped(settings):
         return "not part of this experiment"
-    read = stage.view(settings).model_dump(mode="json", include=set(stage.reads(settings)), context=KEYS)
-    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(stage.settings(settings), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def data_versions(partition: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -118,7 +117,6 @@ class TinyRun(NamedTuple):
 
     root: str
     home: Path
-    seconds: float
     output: str
 
     def dataset(self, asset: str) -> Dataset:
@@ -129,37 +127,66 @@ class TinyRun(NamedTuple):
 
     def again(self) -> "TinyRun":
         """The same once more."""
-        return run_tiny(Path(self.root), self.home)
+        return TinyBegun(self.home, niceness=0).finished()
 
 
-def run_tiny(root: Path, home: Path) -> TinyRun:
-    """What `make demo` runs, in a store and an instance of its own."""
-    started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.demo"],
-        cwd=REPOSITORY,
-        env={**os.environ, "MLPO_ROOT": str(root), "DAGSTER_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert done.returncode == 0, f"the experiment tiny failed; its log is above\n{done.stdout}"
-    return TinyRun(str(root), home, time.monotonic() - started, done.stdout)
+class TinyBegun:
+    """What `make demo` runs, in a store and an instance of its own: a process that was started."""
+
+    def __init__(self, home: Path, niceness: int) -> None:
+        self._home = home
+        self._log = home / "output"
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                ["nice", "-n", str(niceness), sys.executable, "-m", "pipelines.demo"],
+                cwd=REPOSITORY,
+                env={**os.environ, "MLPO_ROOT": str(home / "root"), "DAGSTER_HOME": str(home)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def finished(self) -> TinyRun:
+        """Wait for its end."""
+        code = self.process.wait()
+        output = self._log.read_text()
+        assert code == 0, f"the experiment tiny failed\n{output}"
+        return TinyRun(str(self._home / "root"), self._home, output)
 
 
-@pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
-    """The whole chain of `tiny`, models included, through Dagster, once per session: minutes. For slow tests."""
+@pytest.fixture(scope="session", autouse=True)
+def tiny_begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyBegun | None]:
+    """The whole chain of `tiny` takes minutes and seldom both cores: it is made beside the tests without need of it."""
+    if not any(_waits_for_tiny(item) for item in request.session.items):
+        yield None
+        return
     home = tmp_path_factory.mktemp("tiny")
     settings = (REPOSITORY / "dagster.yaml").read_text()
     (home / "dagster.yaml").write_text(settings.replace(".dagster/", f"{home}/"))
-    return run_tiny(home / "root", home)
+    begun = TinyBegun(home, niceness=5)
+    try:
+        yield begun
+    finally:
+        begun.process.terminate()
+        begun.process.wait()
 
 
+@pytest.fixture(scope="session")
+def tiny_run(tiny_begun: TinyBegun | None) -> TinyRun:
+    """The whole chain of `tiny`, models included, through Dagster, once per session: minutes. For slow tests."""
+    assert tiny_begun is not None
+    return tiny_begun.finished()
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whichever test is the first to ask for `tiny_run` waits for the whole chain."""
-    for item in items:
-        if "tiny_run" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(TINY_TIMEOUT_S))
+    """Whoever needs `tiny_run` comes last, and whichever is the first may wait for the whole chain."""
+    for item in filter(_waits_for_tiny, items):
+        item.add_marker(pytest.mark.timeout(TINY_TIMEOUT_S))
+    items.sort(key=_waits_for_tiny)
+
+
+def _waits_for_tiny(item: pytest.Item) -> bool:
+    return "tiny_run" in getattr(item, "fixturenames", ())
 
 
 def missing_service(name: str, how: str = "make services") -> NoReturn:

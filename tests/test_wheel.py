@@ -18,7 +18,7 @@ def mlpo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():
-        if name.startswith(("mlpo_core/", "pipelines/", "experiments/")) or "/" not in name:
+        if name.startswith(("mlpo/", "mlpo_core/", "pipelines/", "experiments/")) or "/" not in name:
             target = folder / "source" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((REPOSITORY / name).read_bytes())

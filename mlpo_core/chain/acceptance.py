@@ -92,7 +92,7 @@ def differs_in_code_alone(manifest: Manifest, spec: Spec) -> bool:
 
 
 def completed(then: Any, now: Any) -> Any:
-    """Recorded settings with what they lack at its default, and without what is in no key.
+    """Recorded settings with what they lack at its default, and without what is in no key of today's.
 
     Args:
         then: Settings, or a part of them, as a manifest holds them.
@@ -100,7 +100,8 @@ def completed(then: Any, now: Any) -> Any:
     """
     if isinstance(now, BaseModel) and isinstance(then, dict):
         fields = type(now).model_fields
-        free = OF_NO_ROW if isinstance(now, EngineConfig) else ()
+        free = {name for name in fields if name not in vars(now)}
+        free |= set(OF_NO_ROW) if isinstance(now, EngineConfig) else set[str]()
         then = {name: value for name, value in then.items() if name not in free}
         lacking = [n for n in vars(now) if n in fields and n not in free and not fields[n].is_required()]
         defaults = {name: to_jsonable_python(fields[name].get_default(call_default_factory=True)) for name in lacking}

@@ -1,7 +1,7 @@
 """Which stages apply to an experiment, and what of its settings they read."""
 
 from mlpo_core.experiment import Benchmark, EngineConfig, Experiment, without_engines
-from mlpo_core.methods import selected
+from mlpo_core.methods import from_plug_ins, selected
 
 
 def needs_leader(experiment: Experiment) -> str | None:
@@ -30,7 +30,8 @@ def needs_deferral(experiment: Experiment) -> str | None:
 
 def generating(experiment: Experiment) -> Experiment:
     """Of `benchmark` only what generates and what is timed: another vote must not make all rounds again."""
-    methods = tuple(name for name, method in selected(experiment).items() if method.dialogue)
+    called = {method.name: path for path, method in from_plug_ins(experiment).items()}
+    methods = tuple(called.get(name, name) for name, method in selected(experiment).items() if method.dialogue)
     whole = experiment.benchmark
     benchmark = Benchmark(methods=methods, seeds=whole.seeds, latency_tasks=whole.latency_tasks)
     return experiment.model_copy(update={"benchmark": benchmark})
@@ -38,7 +39,10 @@ def generating(experiment: Experiment) -> Experiment:
 
 def later_rounds(experiment: Experiment) -> tuple[str, ...]:
     """What generates the agents' revisions during training."""
-    return ("team", "engine", "proposals", "inference") if experiment.mlpo.rounds > 1 else ()
+    if experiment.mlpo.rounds == 1:
+        return ()
+    sampling = ("proposals.top_p", "proposals.max_new_tokens", "inference.temperature", "inference.agent_temperature")
+    return ("team", "engine", *sampling)
 
 
 def the_agents(_: Experiment) -> tuple[str, ...]:
@@ -62,9 +66,18 @@ def agents_of_later_rounds(experiment: Experiment) -> tuple[str, ...]:
 
 
 def no_engine(experiment: Experiment) -> Experiment:
-    """Of engines only whose agents' models are an endpoint's, and where recorded files are: nothing is generated."""
+    """Of engines only whose agents' models are an endpoint's, and where recorded files are: nothing is generated.
+
+    Nor of agents how they are asked.
+    """
     agents = tuple(
-        agent.model_copy(update={"engine": EngineConfig(kind="openai" if remote else "transformers")})
+        agent.model_copy(
+            update={
+                "engine": EngineConfig(kind="openai" if remote else "transformers"),
+                "prompt": "",
+                "temperature": None,
+            }
+        )
         for agent, remote in ((a, experiment.engine_of(a).kind == "openai") for a in experiment.team.agents)
     )
     bare = without_engines(experiment)

@@ -6,18 +6,18 @@ docstrings, names of files and line numbers cost nothing. Carriers are left out.
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import mlpo_core
+from mlpo_core.plugins.syntax import as_text, imported
 
 PACKAGE = mlpo_core.__name__
 
 CARRIERS = frozenset(
     f"{PACKAGE}.{name}"
-    for name in ("chain", "charts", "context", "errors", "launching", "messages", "progress", "store")
+    for name in ("chain", "charts", "context", "errors", "launching", "messages", "plugins", "progress", "store")
 )
 """Carry rows, draw them, and say how far they are, but make none: a change here that would give other rows raises
 `Stage.code_version` by hand."""
@@ -25,8 +25,9 @@ CARRIERS = frozenset(
 STARTED = {
     f"{PACKAGE}.engines.vllm": (f"{PACKAGE}.engines.vllm_drawing", f"{PACKAGE}.engines.vllm_device_drawing"),
     f"{PACKAGE}.grading.process": (f"{PACKAGE}.grading.worker",),
+    f"{PACKAGE}.models.base": (f"{PACKAGE}.models.laboratory.pretrain",),
 }
-"""Modules that a module has other processes run, without importing them."""
+"""Modules that a module has other processes run, or imports by name where it needs them."""
 
 SETTINGS = f"{PACKAGE}.experiment"
 """Left out too: what its code makes of a file, the settings themselves, is in the key by value."""
@@ -63,30 +64,14 @@ def _faces(module: str) -> Iterator[str]:
 
 @cache
 def _imported(module: str) -> frozenset[str]:
-    names: set[str] = set()
-    for node in _statements(_tree(module)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    own = (name for name in names if name.split(".")[0] == PACKAGE)
+    own = (name for name in imported(_tree(module), module) if name.split(".")[0] == PACKAGE)
     return frozenset(name for name in own if _path(name))
-
-
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """All statements below a node, those inside functions too; expressions, which hold no import, are passed over."""
-    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-        for child in getattr(node, name, ()):
-            yield child
-            yield from _statements(child)
 
 
 @cache
 def _digest(module: str) -> str:
     """Of a module's syntax, and of the templates that stand in a package."""
-    text: list[str] = []
-    _put(_tree(module), text)
-    digest = hashlib.sha256("".join(text).encode())
+    digest = hashlib.sha256(as_text(_tree(module)).encode())
     path = _path(module)
     if path and path.name == "__init__.py":
         for template in sorted(path.parent.glob("templates/*")):
@@ -106,27 +91,3 @@ def _path(module: str) -> Path | None:
     """The source of a module of this package, without importing it; None for what is none (a class, a function)."""
     place = Path(str(mlpo_core.__file__)).parent.joinpath(*module.split(".")[1:])
     return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
-
-
-def _put(node: Any, text: list[str]) -> None:
-    """Syntax as text that is the same under every version of Python: node types and values, docstrings left out."""
-    if isinstance(node, ast.AST):
-        text.append(f"({type(node).__name__}")
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if name == "body" and isinstance(value, list):
-                value = _without_docstrings(value)
-            if value not in (None, [], "") or isinstance(value, int):
-                text.append(f" {name}=")
-                _put(value, text)
-        text.append(")")
-    elif isinstance(node, list):
-        for item in node:
-            _put(item, text)
-    else:
-        text.append(repr(node))
-
-
-def _without_docstrings(body: Iterable[Any]) -> list[Any]:
-    """Statements without those that are nothing but a text: docstrings of modules, functions, classes and fields."""
-    return [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]

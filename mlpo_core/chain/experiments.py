@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from mlpo_core.chain.plugged import plugged, require_from_file
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, files, load
@@ -21,7 +22,10 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
         BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's, or it names a method
             that there is not.
     """
-    return checked(files.find(name, overrides), str(files.path_of(name.partition("--")[0])))
+    experiment = files.find(name, overrides)
+    if overrides:
+        require_from_file(experiment, files.find(name))
+    return checked(experiment, str(files.path_of(name.partition("--")[0])))
 
 
 def read(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -31,7 +35,11 @@ def read(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
     Raises as `find`.
     """
     is_file = Path(name).suffix in (".yaml", ".yml")
-    experiment = checked(load(name, overrides), name) if is_file else find(name, overrides)
+    experiment = load(name, overrides) if is_file else find(name, overrides)
+    if is_file:
+        if overrides:
+            require_from_file(experiment, load(name))
+        checked(experiment, name)
     return experiment.model_copy(update={"name": _name_of(experiment.name, overrides)}) if overrides else experiment
 
 
@@ -44,8 +52,10 @@ def _name_of(name: str, overrides: tuple[str, ...]) -> str:
 
 
 def checked(experiment: Experiment, where: str) -> Experiment:
-    """The experiment, if every method that it names exists. `where` names its origin in errors."""
+    """The experiment, if all methods and plug-ins that it names exist. `where` names its origin in errors."""
     try:
+        for named in plugged(experiment):
+            named.code()
         check_methods(experiment)
     except BadInput as error:
         raise BadInput(f"{where}: not a valid experiment:\n  {error}") from error

@@ -3,9 +3,7 @@
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from mlpo_core.chain.experiments import find
 from mlpo_core.chain.lifeline import VARIABLE
@@ -64,15 +62,13 @@ def make_chain(experiment: Experiment, store: Store, last: str) -> Iterator[tupl
 def _launch(spec: Spec) -> None:
     """Run one phase; when this process is gone, the phase ends too (`mlpo_core.chain.lifeline`)."""
     lifeline, held = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="mlpo-") as folder:
-        path = Path(folder) / "spec.json"
-        path.write_text(spec.model_dump_json())
-        code = subprocess.run(  # noqa: S603 - a command of our own, no shell
-            [sys.executable, "-m", "mlpo_core", "run", "--spec", str(path)],
-            pass_fds=(lifeline,),
-            env={**os.environ, VARIABLE: str(lifeline)},
-            start_new_session=True,
-        ).returncode
+    code = subprocess.run(
+        [sys.executable, "-m", "mlpo_core", "run", "--spec", "/dev/stdin"],  # no file that a signal could leave behind
+        input=spec.model_dump_json().encode(),
+        pass_fds=(lifeline,),
+        env={**os.environ, VARIABLE: str(lifeline)},
+        start_new_session=True,
+    ).returncode
     os.close(lifeline)
     os.close(held)
     if code == _REFUSED:

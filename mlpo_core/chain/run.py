@@ -30,7 +30,7 @@ def lookup(spec: Spec) -> Outcome | None:
     ref = store.find(spec.asset, key(spec.asset, spec.source))
     if ref is None:
         return None
-    if store.pointed(spec.partition, ref.asset) != ref:
+    if _pointed(spec, store) != ref:
         store.point(spec.partition, ref)
         if store.find(spec.asset, ref.key) is None:  # deleted before the pointer protected it
             return None
@@ -117,9 +117,18 @@ def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
     return Outcome(ref=ref, reused=False)
 
 
+def _pointed(spec: Spec, store: Store) -> VersionRef | None:
+    """What the experiment used until now; a pointer that cannot be read is said, and will be written anew."""
+    try:
+        return store.pointed(spec.partition, spec.asset)
+    except BadInput as error:
+        log(f"{spec.partition}: {error}")
+        return None
+
+
 def _say_what_could_be_kept(spec: Spec, wanted: str, store: Store) -> None:
     """Name the version that the experiment used until now, if only code has changed since."""
-    if (used := store.pointed(spec.partition, spec.asset)) is None or used.key == wanted:
+    if (used := _pointed(spec, store)) is None or used.key == wanted:
         return
     manifest = inspect(store.folder.join(spec.asset, used.key)).manifest
     if manifest and differs_in_code_alone(manifest, spec):

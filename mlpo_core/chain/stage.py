@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mlpo_core.chain.code import fingerprint
+from mlpo_core.chain.plugged import code_of
 from mlpo_core.engines.opening import ENGINES
-from mlpo_core.experiment import Agent, Experiment, Leader, restrict, without_engines
+from mlpo_core.experiment import KEYS, Agent, Experiment, Leader, restrict, without_engines
 
 
 def _always(_: Experiment) -> str | None:
@@ -33,14 +35,15 @@ class Stage:
         group: Stage group in the graph.
         description: What it holds, for the graph.
         inputs: Assets that it reads. One that does not apply to an experiment is passed as None.
-        sections: Top-level config sections that it may read; its key covers exactly these, and those of `also`.
+        sections: Top-level config sections that it may read, or single settings of one (`mlpo.solo_share`); its key
+            covers exactly these, and those of `also`.
         code_version: Raised by hand when a carrier's code (`mlpo_core.chain.code`) would give other rows.
         libraries: Packages whose version belongs to the key.
         function: `module:function`, called with a `mlpo_core.context.Context`, returns the manifest's stats.
         skipped: Why the asset does not apply to an experiment, or None.
         distributed: Whether several processes can make it together (torchrun, Ray Train).
         external: Fingerprints of mutable inputs outside the store (files, hub revisions).
-        also: Further sections that it reads under some settings only, so that others do not enter its key for nothing.
+        also: What it reads further under some settings only, so that others do not enter its key for nothing.
         asks: Who generates in it: `agents`, `leader`.
         narrowed: Takes out of the experiment what the stage does not read of its sections.
     """
@@ -61,11 +64,12 @@ class Stage:
     narrowed: Callable[[Experiment], Experiment] = _as_it_is
 
     def code(self, experiment: Experiment | None = None) -> str:
-        """Version and fingerprint of what it runs; for an experiment, of the engine too that it generates with."""
+        """Version and fingerprint of what it runs; for an experiment, of its engine and plug-ins too."""
         modules = [self.function.partition(":")[0]]
         kinds = self.engines(experiment) if experiment else ()
         modules += [ENGINES[kind].partition(":")[0] for kind in kinds if kind in ENGINES]
-        return f"{self.code_version}-{fingerprint(*modules)}"
+        plugged = code_of(self.view(experiment)) if experiment else ""
+        return f"{self.code_version}-{fingerprint(*modules)}{plugged}"
 
     def engines(self, experiment: Experiment) -> list[str]:
         """The kinds of the engines that it generates with, sorted."""
@@ -75,7 +79,7 @@ class Stage:
         return sorted({experiment.engine_of(member).kind for member in asked})
 
     def reads(self, experiment: Experiment) -> tuple[str, ...]:
-        """The config sections that it reads for an experiment."""
+        """The config sections, and settings of sections, that it reads for an experiment."""
         return (*self.sections, *self.also(experiment))
 
     def view(self, experiment: Experiment) -> Experiment:
@@ -83,3 +87,8 @@ class Stage:
         sections = self.reads(experiment)
         narrowed = self.narrowed(experiment)
         return restrict(narrowed if "engine" in sections else without_engines(narrowed), sections)
+
+    def settings(self, experiment: Experiment) -> dict[str, Any]:
+        """All that it reads of an experiment as plain data, without what changes no row."""
+        sections = {name.partition(".")[0] for name in self.reads(experiment)}
+        return self.view(experiment).model_dump(mode="json", include=sections, context=KEYS)

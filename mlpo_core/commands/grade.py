@@ -3,6 +3,7 @@
 import argparse
 
 from mlpo_core.grading.file import grade_file
+from mlpo_core.progress import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,4 +15,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Grade a file and print the accuracy."""
-    print(grade_file(options.benchmark, options.responses, options.out))
+    say(grade_file(options.benchmark, options.responses, options.out))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mlpo_core.errors import BadInput
-from mlpo_core.progress import track
+from mlpo_core.progress import say, track
 from mlpo_core.tasks.importing import inspect_logs, lm_eval, mmlu_pro, openai_batch, plain
 from mlpo_core.tasks.importing.item import Item
 from mlpo_core.tasks.importing.write import write
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     revised = options.form == "mmlu-pro"
     written = write(items, options.out, benchmark, options.tasks, options.agent, first_stands=revised)
     for agent, n in sorted(written.answers.items()):
-        print(f"recorded:{agent}: {n:,} answers")
+        say(f"recorded:{agent}: {n:,} answers")
     if written.revised:
-        print(f"{len(written.revised)} tasks stand there in several versions, of which the first was kept")
-    print(f"{options.out}: name this folder in engine.recorded")
+        say(f"{len(written.revised)} tasks stand there in several versions, of which the first was kept")
+    say(f"{options.out}: name this folder in engine.recorded")

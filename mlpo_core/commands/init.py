@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment.files import folder
+from mlpo_core.progress import say
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*", re.ASCII)
 
@@ -33,4 +34,4 @@ def run(options: argparse.Namespace) -> None:
             file.write(text.replace("NAME", name))
     except FileExistsError as error:
         raise BadInput(f"init: {path} is there already: choose another name, or edit it") from error
-    print(f"{path}: edit it, then `mlpo plan {name}` and `mlpo run {name}`")
+    say(f"{path}: edit it, then `mlpo plan {name}` and `mlpo run {name}`")

@@ -1,11 +1,11 @@
 """The experiment: its sections together.
 
-Each top-level section is what one or more stages read; a stage's key covers exactly the sections that it declares
-(`mlpo_core.chain.stages`), so changing a value recomputes only what depends on it.
+Each top-level section is what one or more stages read; a stage's key covers exactly the sections, or the settings of
+one, that it declares (`mlpo_core.chain.stages`), so changing a value recomputes only what depends on it.
 """
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,7 @@ from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
 LONGEST_NAME = 240
 """Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
 MOST_POINTS = 10_000
+_S = TypeVar("_S", bound=Section)
 OPERATION = frozenset({"launcher", "show_points", "ask"})
 """Settings that say how the work is done and nothing about what comes of it: in no key and in no report."""
 
@@ -152,13 +153,30 @@ def without_engines(experiment: Experiment) -> Experiment:
     )
 
 
-def restrict(experiment: Experiment, sections: tuple[str, ...]) -> Experiment:
-    """A copy that holds only the named sections: reading any other raises AttributeError.
+def restrict(experiment: Experiment, parts: tuple[str, ...]) -> Experiment:
+    """A copy that holds only these parts: reading any other raises AttributeError.
 
     A stage gets this, so that it cannot depend on a setting that its key does not cover.
+
+    Args:
+        experiment: The whole.
+        parts: Sections, `mlpo`, or single settings of one, `mlpo.solo_share`.
     """
-    view = experiment.model_construct(**{s: getattr(experiment, s) for s in sections})
-    for name in Experiment.model_fields:
-        if name not in sections:
+    wanted: dict[str, set[str]] = {}
+    for part in parts:
+        name, _, setting = part.partition(".")
+        wanted.setdefault(name, set()).add(setting)
+    return _only(experiment, {n: _part(getattr(experiment, n), settings) for n, settings in wanted.items()})
+
+
+def _part(section: Any, settings: set[str]) -> Any:
+    """A section with these settings alone; as it is where it is wanted whole, or where there is none."""
+    return section if section is None or "" in settings else _only(section, {s: getattr(section, s) for s in settings})
+
+
+def _only(section: _S, values: dict[str, Any]) -> _S:
+    view = section.model_construct(**values)
+    for name in type(section).model_fields:
+        if name not in values:
             vars(view).pop(name, None)
     return view

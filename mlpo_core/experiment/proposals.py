@@ -4,6 +4,8 @@ from pydantic import Field
 
 from mlpo_core.experiment.section import Count, Section, Share
 
+MAJORITY_WRONG = "majority_wrong"
+
 
 class Proposals(Section):
     """How agents are sampled. `4K` in the paper is `samples_per_agent` × K."""
@@ -25,3 +27,7 @@ class Filter(Section):
     """None drops no task for being easy."""
     min_correct_rate: Share = 0.0
     """A task is dropped as hopeless when its correct rate is below this. 0 keeps all."""
+    keep: str = Field(default="", max_length=200)
+    """Which of the tasks within both bounds are kept; empty keeps all. `majority_wrong`: those on which no right answer
+    is the most frequent one, as for AggLM. Your own: `package.module:function`, or an entry point of `mlpo.filters`,
+    which is given a task's proposals and says whether to keep it."""

@@ -3,11 +3,16 @@
 Learning rates, group size and batch sizes are not in the paper's public record: the defaults here are ours.
 """
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mlpo_core.experiment.section import Count, Section, Share
+
+BUILT_IN_TERMS = ("correct", "format")
+"""Terms of the reward that are no plug-in."""
+_TERM = re.compile(r"[^\W\d][\w.:-]{0,199}")
 
 
 class SFT(Section):
@@ -49,8 +54,12 @@ class RL(Section):
     learning_rate: float = Field(default=1e-6, gt=0)
     warmup_share: Share = 0.0
     temperature: float = Field(default=1.0, gt=0)
+    reward: tuple[str | dict[str, float], ...] = ("correct", "format")
+    """The terms of the reward, each a name or `{name: weight}`: `correct`, `format` (which counts beside a right answer
+    only), and your own, `package.module:function` or an entry point of `mlpo.rewards`, added as they are. A weight that
+    is not given is 1, that of `format` is `format_weight`."""
     format_weight: float = Field(default=0.1, ge=0)
-    """Weight of the format term of the reward; correctness has weight 1."""
+    """Weight of the format term of the reward where `reward` gives none."""
     truncated: Literal["keep", "mask", "penalise"] = "keep"
     """Completions cut off at `leader.max_new_tokens`: `keep` rewards them like others, `penalise` not at all, and with
     `mask` they stay out of the loss, while their rewards still count in the mean of their group."""
@@ -67,6 +76,22 @@ class RL(Section):
     lora_rank: int = Field(default=0, ge=0)
     gradient_checkpointing: bool | None = None
     """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """The terms of `reward` without their weights."""
+        return tuple(name for term in self.reward for name in ((term,) if isinstance(term, str) else term))
+
+    @model_validator(mode="after")
+    def _terms_are_named_once(self) -> Self:
+        names = self.term_names
+        if not names or len(names) != len(self.reward):
+            raise ValueError("reward: every term is a name, or a mapping of one name to its weight: {format: 0.1}")
+        if strange := [name for name in names if not _TERM.fullmatch(name)]:
+            raise ValueError(f"reward: {strange[0]!r:.100} is no term: correct, format or package.module:function")
+        if len(set(names)) != len(names):
+            raise ValueError("reward: a term stands twice")
+        return self
 
 
 class MLPO(RL):

@@ -18,14 +18,26 @@ from mlpo_core.methods.leader_vote import equal_calls, leader_vote
 from mlpo_core.methods.leaders import LEADERS, attacked, led
 from mlpo_core.methods.majority_vote import MajorityVote
 from mlpo_core.methods.mixture_of_agents import mixture_of_agents
+from mlpo_core.methods.plugged import made
 from mlpo_core.methods.protocol import Answer, Dialogue, Method, Seed
 from mlpo_core.methods.select_llm import SelectLLM
 from mlpo_core.methods.self_team import self_team
 from mlpo_core.methods.shallow_aggregator import ShallowAggregator
 from mlpo_core.methods.single import Single
 from mlpo_core.methods.weighted_vote import WeightedVote
+from mlpo_core.plugins import METHODS, is_plug_in
 
-__all__ = ["Answer", "Dialogue", "Method", "Seed", "all_methods", "check_methods", "selected"]
+__all__ = [
+    "Answer",
+    "Dialogue",
+    "Method",
+    "Seed",
+    "all_methods",
+    "check_methods",
+    "from_plug_ins",
+    "plugged_in",
+    "selected",
+]
 
 _VOTE = re.compile(r"majority_vote@([1-9]\d{0,5})")
 _LEADER_VOTE = re.compile(rf"({'|'.join(LEADERS)})/(team|solo)_vote@([1-9]\d{{0,5}})")
@@ -64,14 +76,21 @@ def selected(experiment: Experiment) -> dict[str, Method]:
 
     A name is a full one, or a family: `single`, `greedy`, `majority_vote`, `leaders`, `untrained_leader`,
     `best_of_team` (with its oracle), `self_team`, `first_agents`, `leader_vote` (at as many calls as all rounds of the
-    MLPO leader), `attacked` (every leader; not among `leaders`, for it is no way of answering well).
+    MLPO leader), `attacked` (every leader; not among `leaders`, for it is no way of answering well). What is neither,
+    and an import path or an entry point, is a method of somebody else's, and is loaded.
 
     Raises:
-        BadInput: A name is neither.
+        BadInput: A name is none of these.
     """
     methods = all_methods(experiment)
     chosen: set[str] = set()
+    plugged = from_plug_ins(experiment)
+    for method in plugged.values():
+        methods[method.name] = method
+        chosen.add(method.name)
     for name in experiment.benchmark.methods:
+        if name in plugged:
+            continue
         if extra := _of_any_size(experiment, name):
             methods.setdefault(name, extra)
         members = {m for m in methods if name in (m, *_families(m))}
@@ -85,14 +104,36 @@ def selected(experiment: Experiment) -> dict[str, Method]:
     return {name: method for name, method in methods.items() if name in chosen}
 
 
+def plugged_in(experiment: Experiment) -> dict[str, str]:
+    """What `benchmark.methods` names that is not from here, by setting; runs nothing of it."""
+    known = all_methods(experiment)
+    names = {*known, *(family for method in known for family in _families(method))}
+    return {
+        f"benchmark.methods.{i}": name
+        for i, name in enumerate(experiment.benchmark.methods)
+        if not {name, name.partition(":")[0]} & names
+        and not _of_any_size(experiment, name)
+        and is_plug_in(name, METHODS)
+    }
+
+
+def from_plug_ins(experiment: Experiment) -> dict[str, Method]:
+    """The methods that are not from here, by what `benchmark.methods` calls them. Raises what `selected` does."""
+    taken, team = set(all_methods(experiment)), tuple(a.name for a in experiment.team.agents)
+    found: dict[str, Method] = {}
+    for field, path in plugged_in(experiment).items():
+        found[path] = made(path, field, team, taken)
+        taken.add(found[path].name)
+    return found
+
+
 def check_methods(experiment: Experiment) -> None:
     """Refuse an experiment that names a method that there is not, in `benchmark.methods`, its claims or `claims`.
 
     Raises:
         BadInput: Names the field and what there is.
     """
-    selected(experiment)
-    known = all_methods(experiment)
+    known = all_methods(experiment) | selected(experiment)
     named = [("benchmark.claims", name) for pair in experiment.benchmark.claims for name in pair]
     tests = experiment.claims.tests if experiment.claims else ()
     named += [("claims.tests", name) for test in tests for name in (test.method, *test.against)]

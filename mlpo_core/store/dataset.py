@@ -8,7 +8,7 @@ from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -21,6 +21,10 @@ from mlpo_core.store.parquet import Unreadable, decoding, difference, opened
 from mlpo_core.store.quarantine import set_aside
 from mlpo_core.store.schemas import SCHEMAS
 from mlpo_core.store.scratch import cache
+
+if TYPE_CHECKING:
+    import datasets
+    import pandas as pd
 
 
 class Dataset:
@@ -91,6 +95,21 @@ class Dataset:
         batches = list(self.batches(columns))
         with self._decoding("a part"), decoding():
             return pa.Table.from_batches([b.cast(schema) for b in batches], schema=schema)
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows as an Arrow table, or only these columns of them."""
+        return self.table(columns)
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """All rows as a pandas frame, or only these columns of them."""
+        return self.table(columns).to_pandas()
+
+    def to_hf(self, columns: Sequence[str] | None = None) -> "datasets.Dataset":
+        """All rows as a `datasets.Dataset`, or only these columns of them."""
+        from datasets import Dataset as HuggingFaceDataset
+        from datasets.table import InMemoryTable
+
+        return HuggingFaceDataset(InMemoryTable(self.table(columns)))
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Rows as dictionaries, streamed."""

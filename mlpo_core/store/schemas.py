@@ -74,7 +74,7 @@ _HARD_FIELDS = [
     _f("n_correct", I32, f"{_P}.correct", doc="of them correct"),
     _f("correct_rate", F64, f"{_P}.correct", doc="n_correct / n"),
     _f("kept", B, f"{_P}.correct", doc="whether training may use it"),
-    _f("reason", S, f"{_P}.correct", doc="kept, easy, hopeless or no_proposals"),
+    _f("reason", S, f"{_P}.correct", doc="kept, easy, hopeless, no_proposals or refused (by filter.keep)"),
 ]
 
 _SHOWN = ["tasks.question", "tasks.choices", f"{_P}.response"]

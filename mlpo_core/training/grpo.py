@@ -31,6 +31,7 @@ from mlpo_core.training.prefix_cache import observe
 from mlpo_core.training.rewards import Reward
 from mlpo_core.training.rounds_trainer import RoundsTrainer
 from mlpo_core.training.row_files import run_order, write_rows
+from mlpo_core.training.terms import terms_of
 from mlpo_core.types import stable_seed
 
 _TASK = ("task_id", "benchmark", "subject", "split", "question", "choices", "answer", "answer_kind")
@@ -87,11 +88,12 @@ def train(
         later: Makes the source of prompts of later rounds; None trains on the prompts as they are.
 
     Raises:
-        BadInput: Too few prompts, a prompt too long for the context, batch sizes that do not divide, vLLM without CUDA,
-            or a loss that is not finite.
+        BadInput: A term of the reward that is not there or gives nonsense, too few prompts, a prompt too long for the
+            context, batch sizes that do not divide, vLLM without CUDA, or a loss that is not finite.
     """
     section = leaders.leader_section(ctx)
     asset = ctx.writer.asset
+    terms = terms_of(settings)
     if settings.rollouts == "vllm" and not torch.cuda.is_available():
         raise BadInput("rollouts: vllm needs a CUDA device inside the trainer; on a CPU use rollouts: transformers")
     model, tokenizer, revision = leaders.load_start(ctx, settings.lora_rank)
@@ -137,7 +139,7 @@ def train(
     output = scratch / "trainer"
     ends = leaders.ends(model, tokenizer)
     opening = chat.opening(tokenizer)
-    with Reward(settings.format_weight, "math" in survey.kinds, opening, settings.truncated, ends) as reward:
+    with Reward(terms, "math" in survey.kinds, opening, settings.truncated, ends) as reward:
         trainer = (RoundsTrainer if later else LeaderTrainer)(
             model=model,
             reward_funcs=reward,
@@ -161,7 +163,7 @@ def train(
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
         table = fit(trainer, ctx, output, ("correct", "zero_variance_share", "completions/mean_length"), rows_of_step)
-    put_plot(ctx, table, PANELS)
+    put_plot(ctx, table, PANELS | ({"reward's own terms": terms.metrics} if terms.own else {}))
     return {"headline": _headline(table, len(rows), trainer.state.global_step)}
 
 

@@ -1,6 +1,7 @@
 """The reward of a leader's completion: correctness, plus a small format term that counts only beside it.
 
-`reward = correct × (marked + format_weight × well_formed)`, where `marked` is 1 for an answer in `<answer>` and a half
+`reward = correct × (marked + format_weight × well_formed)`, plus what an experiment adds of its own
+(`mlpo_core.training.terms`), where `marked` is 1 for an answer in `<answer>` and a half
 for one read out of the whole text. Left to itself a format bonus would give an all-wrong group non-zero advantages, and
 the leader would be taught tags instead of answers: here such a group scores zero throughout and is exactly without
 signal. What is not rewarded, and why: docs/decisions/rewards.md.
@@ -14,6 +15,7 @@ from mlpo_core.grading import Grader, grade
 from mlpo_core.prompts import chat
 from mlpo_core.tasks import task_of
 from mlpo_core.training.answer_region import Region, answer_region, well_formed
+from mlpo_core.training.terms import Completion, Terms
 from mlpo_core.types import Task
 
 _UNMARKED = 0.5
@@ -27,15 +29,17 @@ class Judged(NamedTuple):
     correct: bool
     well_formed: bool
     reward: float
+    own: tuple[float, ...] = ()
+    """What the experiment's own terms give, before their weights."""
 
 
 class Reward:
-    """TRL's reward function. Logs the shares `correct` and `well_formed` of every batch.
+    """TRL's reward function. Logs the shares `correct` and `well_formed` of every batch, and the means of own terms.
 
     Free-form mathematics is compared in worker processes with a hard timeout, everything else here.
 
     Args:
-        format_weight: Weight of the format term.
+        terms: What counts, and how much.
         needs_workers: Whether a task may be free-form mathematics.
         opening: The `<think>` that the leader's chat template opens, put back before a completion is judged.
         truncated: `penalise` gives nothing to a completion that was cut off at the length limit.
@@ -46,13 +50,13 @@ class Reward:
 
     def __init__(
         self,
-        format_weight: float,
+        terms: Terms,
         needs_workers: bool,
         opening: str = "",
         truncated: Literal["keep", "mask", "penalise"] = "keep",
         ends: Collection[int] = (),
     ) -> None:
-        self._format_weight = format_weight
+        self._terms = terms
         self._grader = Grader() if needs_workers else None
         self._opening = opening
         self._penalises = truncated == "penalise"
@@ -87,6 +91,8 @@ class Reward:
         if log_metric:
             log_metric("correct", sum(j.correct for j in judged) / len(texts))
             log_metric("well_formed", sum(j.well_formed for j in judged) / len(texts))
+            for i, metric in enumerate(self._terms.metrics):
+                log_metric(metric, sum(j.own[i] for j in judged) / len(texts))
         return [j.reward for j in judged]
 
     def is_cut_off(self, ids: Sequence[int]) -> bool:
@@ -105,12 +111,24 @@ class Reward:
         regions = [answer_region(text) for text in whole]
         tasks = [task_of(row) for row in rows]
         verdicts = self._graded(tasks, [region.response for region in regions])
-        judged: list[Judged] = []
-        for text, region, correct, cut in zip(whole, regions, verdicts, cut_off, strict=True):
-            formed = well_formed(text)
-            worth = (1.0 if region.marked else _UNMARKED) + self._format_weight * formed
-            judged.append(Judged(region, correct, formed, 0.0 if cut and self._penalises else correct * worth))
-        return judged
+        formed = [well_formed(text) for text in whole]
+        found = zip(tasks, rows, whole, regions, verdicts, formed, cut_off, strict=True)
+        completions = [
+            Completion(task, row["mode"], text, region.text, region.marked, correct, form, cut)
+            for task, row, text, region, correct, form, cut in found
+        ]
+        own = self._terms.own_values(completions)
+        return [
+            Judged(region, c.correct, c.well_formed, self._worth(c, values), values)
+            for region, c, values in zip(regions, completions, own, strict=True)
+        ]
+
+    def _worth(self, completion: Completion, own: Sequence[float]) -> float:
+        if completion.cut_off and self._penalises:
+            return 0.0
+        marked = self._terms.correct * (1.0 if completion.marked else _UNMARKED)
+        worth = completion.correct * (marked + self._terms.format * completion.well_formed)
+        return sum((o.weight * value for o, value in zip(self._terms.own, own, strict=True)), start=worth)
 
     def _graded(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[bool]:
         pairs = list(zip(tasks, responses, strict=True))

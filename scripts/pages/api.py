@@ -14,9 +14,12 @@ _ROOT = Path(str(mlpo_core.__file__)).parent
 def pages() -> Mapping[str, str]:
     """Markdown by path in the site: the list of packages, then one page each, and one of the modules beside them."""
     packages = sorted(p.parent for p in _ROOT.glob("*/__init__.py"))
-    rows = [[f"[`{p.name}`]({p.name}.md)", _first_line(p / "__init__.py")] for p in packages]
+    face = _ROOT.with_name("mlpo")
+    rows = [["[`mlpo`](python.md)", _first_line(face / "__init__.py")]]
+    rows += [[f"[`{p.name}`]({p.name}.md)", _first_line(p / "__init__.py")] for p in packages]
     rows.append(["[`mlpo_core`](mlpo_core.md)", "Command line and vocabulary: the modules beside the packages."])
     found = {INDEX: "# Python API\n\n" + table(["package", "what it is"], rows)}
+    found["api/python.md"] = _page("mlpo", sorted(face.glob("*.py")))
     for package in packages:
         found[f"api/{package.name}.md"] = _page(package.name, sorted(package.rglob("*.py")))
     found["api/mlpo_core.md"] = _page("mlpo_core", sorted(_ROOT.glob("*.py")))

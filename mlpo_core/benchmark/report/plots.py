@@ -174,7 +174,7 @@ def filter_plot(hard_tasks: Dataset) -> Plot | None:
             counts[reason] = [a + b for a, b in zip(counts.get(reason, [0] * len(more)), more, strict=True)]
     if not counts:
         return None
-    order = [r for r in ("kept", "easy", "hopeless", "no_proposals") if r in counts]
+    order = [r for r in ("kept", "easy", "hopeless", "no_proposals", "refused") if r in counts]
     title = "What the filter kept"
     chart = histogram({r: counts[r] for r in order}, "share of proposals that are right", "tasks")
     return Plot(title, "Training tasks by the share of the team's proposals that are right.", inline_svg(chart, title))

@@ -15,6 +15,7 @@ from mlpo_core.store.schemas import SCHEMAS
 from mlpo_core.tasks.rows import task_of
 from mlpo_core.training.answer_region import well_formed
 from mlpo_core.training.rewards import Reward
+from mlpo_core.training.terms import Terms
 from tests import mini_chain
 
 VALID: dict[str, Any] = {
@@ -115,7 +116,7 @@ def test_any_response_becomes_a_row_that_can_be_stored(tmp_path_factory, respons
 def test_a_reward_is_nothing_or_correctness_with_its_form(completion: str) -> None:
     gold = {"task_id": ["t"], "benchmark": ["bbh"], "subject": [""], "split": ["train"], "choices": [[]]}
     columns = {**gold, "question": ["6 + 6"], "answer": ["12"], "answer_kind": ["exact"]}
-    with Reward(0.1, needs_workers=False) as reward:
+    with Reward(Terms(1.0, 0.1), needs_workers=False) as reward:
         [value] = reward([""], [completion], **columns)
     assert value in (0.0, 0.5, 1.0, 1.1)
     assert value != 1.1 or well_formed(completion)

@@ -6,6 +6,7 @@ import pytest
 
 from mlpo_core.chain.stages import STAGES, key, origin
 from mlpo_core.experiment import Experiment, load
+from mlpo_core.experiment.section import Section
 from mlpo_core.store import VersionRef
 from mlpo_core.store.schemas import SCHEMAS, sources
 
@@ -41,13 +42,16 @@ EVALUATED = {"team_rounds", "benchmark_predictions", "benchmark_report"}
     ("override", "changed"),
     [
         ("filter.max_correct_rate=0.5", {"hard_tasks"} | LEADERS | EVALUATED),
-        ("mlpo.learning_rate=2.0e-6", {"mlpo_dataset", "mlpo_leader", "grpo_leader"} | EVALUATED),
+        ("mlpo.learning_rate=2.0e-6", {"mlpo_leader", "grpo_leader"} | EVALUATED),
+        ("mlpo.solo_share=0.5", {"mlpo_dataset", "mlpo_leader", "grpo_leader"} | EVALUATED),
         ("grpo.steps=7", {"grpo_leader"} | EVALUATED),
-        ("sft.steps=7", {"sft_dataset", "sft_leader", "mlpo_leader", "grpo_leader"} | EVALUATED),
+        ("sft.steps=7", {"sft_leader", "mlpo_leader", "grpo_leader"} | EVALUATED),
+        ("sft.samples=7", {"sft_dataset", "sft_leader", "mlpo_leader", "grpo_leader"} | EVALUATED),
+        ("proposals.benchmark_samples=7", {"benchmark_proposals"} | EVALUATED),
         ("inference.rounds=2", EVALUATED),
         ("benchmark.methods=[single]", EVALUATED),
         ("benchmark.votes=[3,5]", {"benchmark_predictions", "benchmark_report"}),
-        ("benchmark.claims=[[mlpo_leader/team,any_correct]]", {"benchmark_predictions", "benchmark_report"}),
+        ("benchmark.claims=[[mlpo_leader/team,any_correct]]", {"benchmark_report"}),
         ("launcher=ray", set()),
         ("seed=2", set(CHAIN) - {"deferral_leader"}),
     ],
@@ -66,9 +70,29 @@ def test_inputs_come_before_what_reads_them() -> None:
         assert set(stage.inputs) <= set(CHAIN[:index])
 
 
-def test_sections_exist() -> None:
+def test_what_stages_say_that_they_read_exists() -> None:
+    experiment = load(PAPER)
     for stage in STAGES.values():
-        assert set(stage.sections) <= set(Experiment.model_fields)
+        for part in stage.reads(experiment):
+            section, _, setting = part.partition(".")
+            assert section in Experiment.model_fields
+            assert not setting or setting in type(getattr(experiment, section)).model_fields, part
+
+
+@pytest.mark.parametrize("asset", CHAIN)
+def test_a_stage_sees_exactly_the_settings_that_its_key_covers(asset: str) -> None:
+    """What it does not declare it cannot read, so that no change of it could go unnoticed; what it declares counts."""
+    experiment, stage = load(PAPER), STAGES[asset]
+    view, covered = stage.view(experiment), stage.settings(experiment)
+    declared = stage.reads(experiment)
+    for name in Experiment.model_fields:
+        assert hasattr(view, name) == (name in covered) == any(p.partition(".")[0] == name for p in declared)
+        section = getattr(experiment, name)
+        if not isinstance(section, Section) or name not in covered or name in declared:
+            continue
+        for setting in type(section).model_fields:
+            seen = hasattr(getattr(view, name), setting)
+            assert seen == (setting in covered[name]) == (f"{name}.{setting}" in declared), f"{name}.{setting}"
 
 
 def test_every_column_says_where_it_comes_from() -> None:

@@ -52,6 +52,18 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
+def test_a_pointer_that_cannot_be_read_is_left_out(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pointer = tmp_path / "experiments" / "tiny" / "sft_dataset.json"
+    pointer.write_bytes(b"{")
+    assert "sft_dataset" not in datasets(store, "tiny")
+    assert f"sft_dataset is left out: {pointer}: not a pointer" in capsys.readouterr().err
+    assert main(["trace", "t1", "--root", str(tmp_path)]) == 0
+    assert "led to 3 rows" in capsys.readouterr().out
+    assert pointer.read_bytes() == b"{", "reading mends nothing"
+
+
 def ids(rows) -> set[str]:
     return {row.id for row in rows}
 

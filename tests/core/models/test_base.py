@@ -90,7 +90,7 @@ def test_a_changed_checkpoint_changes_key_and_revision(tmp_path: Path, checkpoin
 def test_a_missing_model_names_its_field_and_nothing_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, message: str
 ) -> None:
-    monkeypatch.setattr("mlpo_core.models.base.pretrain_models", lambda *_: pytest.fail("trained first"))
+    monkeypatch.setattr("mlpo_core.models.laboratory.pretrain.pretrain_models", lambda *_: pytest.fail("trained first"))
     with pytest.raises(BadInput, match=message):
         make(tmp_path, experiment(["pretrain:llama", model], "pretrain:qwen3"))
 
@@ -126,7 +126,7 @@ def test_pretrained_models_are_kept_in_the_version(
         assert names == ["a0", "leader"] and folder.is_dir()
         return dict.fromkeys(names, checkpoint)
 
-    monkeypatch.setattr("mlpo_core.models.base.pretrain_models", pretend)
+    monkeypatch.setattr("mlpo_core.models.laboratory.pretrain.pretrain_models", pretend)
     version = make(tmp_path, experiment(["pretrain:llama", str(checkpoint)], "pretrain:qwen3"))
     located = Path(locate(version, "a0").model)
     assert located.name == Path(version.manifest.folders["checkpoints/a0"]).name
@@ -180,7 +180,7 @@ def test_fingerprints_need_no_model_library() -> None:
     import subprocess
     import sys
 
-    code = "import sys, mlpo_core.models.references; sys.exit(any(m in sys.modules for m in ('torch', 'transformers')))"
+    code = "import sys, mlpo_core.models.base; sys.exit(any(m in sys.modules for m in ('torch', 'transformers')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     assert model_references.fingerprint(experiment(["pretrain:llama", "a/b"], None)) == {}
 

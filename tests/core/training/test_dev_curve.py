@@ -10,13 +10,14 @@ from mlpo_core.store.schemas import AUDIT, REWARDED
 from mlpo_core.training import dev_curve
 from mlpo_core.training.dev_curve import DevCurve, greedy, share
 from mlpo_core.training.rewards import Reward
+from mlpo_core.training.terms import Terms
 from tests.core.training import small
 
 ROWS = [small.leader_prompt_row(n, "dev", mode) for n in range(5) for mode in ("team", "solo")][:9]
 
 
 def curve():
-    return DevCurve(ROWS, Reward(0.1, False), character_tokenizer(), 8, MLPO())
+    return DevCurve(ROWS, Reward(Terms(1.0, 0.1), False), character_tokenizer(), 8, MLPO())
 
 
 def test_the_audit_looks_at_what_is_rewarded(monkeypatch):
@@ -32,14 +33,14 @@ def test_the_audit_looks_at_what_is_rewarded(monkeypatch):
     ]
     cut = [False, False, False, True, True]
     monkeypatch.setattr(dev_curve, "greedy", lambda *_: [*map(dev_curve.Written, texts, cut)])
-    found = DevCurve(rows, Reward(0.1, False), character_tokenizer(), 8, MLPO())._measure(None)
+    found = DevCurve(rows, Reward(Terms(1.0, 0.1), False), character_tokenizer(), 8, MLPO())._measure(None)
     assert {name: found[name] for name in (REWARDED, *AUDIT)} == {
         "audit/rewarded": 4.0,
         "audit/hedged": 0.25,
         "audit/pasted": 0.25,
         "audit/cut_off": 0.25,
     }
-    penalised = Reward(0.1, False, truncated="penalise", ends=(1,))
+    penalised = Reward(Terms(1.0, 0.1), False, truncated="penalise", ends=(1,))
     assert DevCurve(rows, penalised, character_tokenizer(), 8, MLPO())._measure(None)["audit/rewarded"] == 3.0
 
 

@@ -6,6 +6,7 @@ from mlpo_core.prompts import chat
 from mlpo_core.tasks import task_of
 from mlpo_core.training import rewards
 from mlpo_core.training.rewards import Reward
+from mlpo_core.training.terms import Terms
 from tests.core.prompts.thinking import thinking_tokenizer
 from tests.core.training import small
 
@@ -14,7 +15,7 @@ RIGHT = "<think>3+1=4</think><answer>4</answer>"
 
 
 def score(*completions: str, row=ROW, **options) -> list[float | None]:
-    reward = Reward(0.1, needs_workers=False, **options)
+    reward = Reward(Terms(1.0, 0.1), needs_workers=False, **options)
     return reward([None] * len(completions), chats(completions), **columns(row, len(completions)))
 
 
@@ -50,21 +51,21 @@ def test_an_all_wrong_group_has_no_spread_whatever_its_format():
 
 def test_shares_are_logged():
     seen: dict[str, float] = {}
-    Reward(0.0, False)([None] * 2, [RIGHT, "<answer>5</answer>"], seen.__setitem__, **columns(ROW, 2))
+    Reward(Terms(1.0, 0.0), False)([None] * 2, [RIGHT, "<answer>5</answer>"], seen.__setitem__, **columns(ROW, 2))
     assert seen == {"correct": 0.5, "well_formed": 0.5}
 
 
 def test_mathematics_is_graded_in_workers(monkeypatch):
     row = ROW | {"answer_kind": "math", "answer": "\\frac{1}{2}", "benchmark": "math"}
     monkeypatch.setattr(rewards, "grade", None)
-    with Reward(0.1, needs_workers=True) as reward:
+    with Reward(Terms(1.0, 0.1), needs_workers=True) as reward:
         found = reward.judge([row, row], ["<answer>0.5</answer>", "<answer>2</answer>"], [False, False])
     assert [j.correct for j in found] == [True, False]
 
 
 @pytest.mark.parametrize(("truncated", "cut"), [("keep", 1.1), ("mask", 1.1), ("penalise", 0.0)])
 def test_only_penalise_takes_the_reward_from_what_was_cut_off(truncated, cut):
-    reward = Reward(0.1, False, truncated=truncated, ends=(2, 0))
+    reward = Reward(Terms(1.0, 0.1), False, truncated=truncated, ends=(2, 0))
     ids = [[7, 7, 2], [7, 7, 7], [7, 0]]
     found = reward([None] * 3, chats([RIGHT] * 3), completion_ids=ids, **columns(ROW, 3))
     assert found == [1.1, cut, 1.1]
@@ -96,7 +97,7 @@ def test_training_gives_the_verdict_of_the_benchmark_and_pasting_the_question_ea
         rewarded += [0.0] * 4 + [1.1, 0.0]
     formula = f"<answer>{ASKED[1][2].split('$')[1]}</answer>"
     tasks = [task_of(row) for row in rows]
-    with Reward(0.1, needs_workers=True) as reward:
+    with Reward(Terms(1.0, 0.1), needs_workers=True) as reward:
         found = reward.judge(rows, texts, [False] * len(rows))
         benchmark = reward._grader.grade_many([*zip(tasks, texts, strict=True)])
         [told, untold] = reward._grader.grade_many([(tasks[6], formula), (replace(tasks[6], question=""), formula)])
