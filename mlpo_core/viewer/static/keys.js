@@ -49,3 +49,5 @@ for (const form of document.querySelectorAll("[data-filters]")) {
     if (event.target.matches("select")) form.requestSubmit();
   });
 }
+
+document.documentElement.dataset.keys = "heard";
