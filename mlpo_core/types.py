@@ -36,10 +36,11 @@ class Task:
 
 
 class Request(NamedTuple):
-    """One generation to make: a user turn (without chat template) and the seed of its randomness."""
+    """One generation to make: a user turn (without chat template), the seed of its randomness, and a system message."""
 
     prompt: str
     seed: int
+    system: str = ""
 
 
 class Generation(NamedTuple):

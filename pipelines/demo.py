@@ -17,10 +17,11 @@ from pipelines.metadata import local_path
 from pipelines.partitions import register
 
 _REPORT = "benchmark_report"
+_PUBLISHED = "published_leader"
 
 
 def main() -> int:
-    """Register the experiments, run the chain, print the headline table and where the report is."""
+    """Register the experiments, run the chain, print the headline table and where the report and the leader are."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.demo", description=__doc__)
     parser.add_argument("experiment", nargs="?", default="tiny")
     name: str = parser.parse_args().experiment
@@ -48,6 +49,9 @@ def main() -> int:
     report = Store().pointed(name, _REPORT)
     assert report is not None  # noqa: S101 - narrows a type
     _print_report(Dataset(report))
+    if published := Store().pointed(name, _PUBLISHED):
+        stored = Dataset(published).manifest.stored_name("leader")
+        print(f"the leader, with its model card: {local_path(f'{published.url}/{stored}')}")
     print(f"{time.monotonic() - started:.0f} s; {len(reused)} assets reused. See it all in the UI: make ui")
     return 0
 

@@ -26,8 +26,10 @@ WHY: Mapping[str, str] = {
     "deferral_leader": "scaling",
     "benchmark_proposals": "grading",
     "team_rounds": "rounds",
+    "dev_rounds": "rounds",
     "benchmark_predictions": "statistics",
     "benchmark_report": "statistics",
+    "published_leader": "publishing",
 }
 """The page in docs/decisions that says most about an asset."""
 

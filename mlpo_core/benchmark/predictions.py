@@ -11,7 +11,8 @@ from typing import Any
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
 from mlpo_core.methods import Answer, Method, Seed, all_methods, selected
-from mlpo_core.methods.evidence import History, Shard, read_cube, samples_per_agent
+from mlpo_core.methods.adaptive import LearnedStop
+from mlpo_core.methods.evidence import History, Shard, read_cube, read_rounds, samples_per_agent
 from mlpo_core.methods.learned import LearnedVote
 from mlpo_core.methods.protocol import Predictor
 from mlpo_core.progress import track
@@ -23,21 +24,6 @@ from mlpo_core.types import Task, stable_id
 
 _SHARD_ROWS = 65536
 """Proposals and generations held at once."""
-_ROUNDS = (
-    "task_id",
-    "generation_id",
-    "method",
-    "seed",
-    "round",
-    "role",
-    "response",
-    "extracted",
-    "correct",
-    "prompt_tokens",
-    "cached_prompt_tokens",
-    "completion_tokens",
-    "amortised_s",
-)
 
 
 def run(ctx: Context) -> dict[str, Any]:
@@ -50,7 +36,11 @@ def run(ctx: Context) -> dict[str, Any]:
     samples = samples_per_agent(proposals, [t.task_id for t in tasks], agents)
     methods, not_run = _methods(ctx, samples)
     history = History(
-        read_tasks(ctx.inputs["tasks"], {"train", "dev"}), agents, ctx.inputs["agent_proposals"], proposals
+        read_tasks(ctx.inputs["tasks"], {"train", "dev"}),
+        agents,
+        ctx.inputs["agent_proposals"],
+        proposals,
+        ctx.inputs.get("dev_rounds"),
     )
     predictors = {name: method.fit(history) for name, method in methods.items()}
     per_task = samples * len(agents) + (rounds.count() // len(tasks) if rounds else 0)
@@ -61,7 +51,7 @@ def run(ctx: Context) -> dict[str, Any]:
 
     def read(part: int) -> Shard:
         cube = read_cube(index, work[part], agents, samples)
-        return Shard(work[part], agents, cube, _read_rounds(rounds_index, work[part]))
+        return Shard(work[part], agents, cube, read_rounds(rounds_index, work[part]))
 
     # The next shard is read while methods answer from one.
     read_shards = zip(missing, in_order(read, missing, at_once=2), strict=True)
@@ -88,17 +78,6 @@ def _methods(ctx: Context, samples: int) -> tuple[dict[str, Method], dict[str, s
     if not methods:
         raise BadInput(f"benchmark.methods: none of these can be run: {not_run}")
     return methods, not_run
-
-
-def _read_rounds(
-    index: TaskIndex | None, tasks: Sequence[Task]
-) -> dict[tuple[str, int, str, int], list[dict[str, Any]]]:
-    found: dict[tuple[str, int, str, int], list[dict[str, Any]]] = {}
-    if index:
-        for batch in index.batches([t.task_id for t in tasks], _ROUNDS):
-            for row in batch.to_pylist():
-                found.setdefault((row["method"], row["seed"], row["task_id"], row["round"]), []).append(row)
-    return found
 
 
 def _predict(ctx: Context, shard: Shard, predictors: dict[str, Predictor]) -> list[dict[str, Any]]:
@@ -138,13 +117,13 @@ def _row(name: str, seed: int, answer: Answer, task: Task) -> dict[str, Any]:
 
 def _learned(ctx: Context, predictors: Mapping[str, Predictor]) -> dict[str, Any]:
     """Keep what votes have learned as files of this version; returns what was chosen on dev."""
-    fitted = {name: p.learned for name, p in predictors.items() if isinstance(p, LearnedVote)}
+    fitted = {name: p.learned for name, p in predictors.items() if isinstance(p, LearnedVote | LearnedStop)}
     for name, learned in fitted.items():
         ctx.writer.put(f"learned/{name}.json", json.dumps(learned, indent=1).encode())
     chosen = {
         name: {
             **{name: ", ".join(v) if isinstance(v, list) else str(v) for name, v in learned["choice"].items()},
-            "dev accuracy": max(variant["accuracy"] for variant in learned["dev"]),
+            "dev accuracy": learned.get("reached", max(variant["accuracy"] for variant in learned["dev"])),
             "fitted on": learned["fitted_on"],
             "chosen on": learned["chosen_on"],
         }

@@ -1,7 +1,14 @@
 """Which stages apply to an experiment, and what of its settings they read."""
 
-from mlpo_core.experiment import Benchmark, EngineConfig, Experiment, without_engines
+from collections.abc import Mapping
+from typing import Any
+
+from mlpo_core.experiment import Benchmark, EngineConfig, Experiment, Inference, without_engines
 from mlpo_core.methods import from_plug_ins, selected
+from mlpo_core.methods.adaptive import ADAPTIVE, SOLO, TEAM
+
+_UNREAD: Mapping[str, Any] = {"prompt": "", "temperature": None, "system_prompt": "", "samples": None, "top_p": None}
+"""What finding or making an agent's model does not read of it."""
 
 
 def needs_leader(experiment: Experiment) -> str | None:
@@ -28,13 +35,39 @@ def needs_deferral(experiment: Experiment) -> str | None:
     return None if "deferral_leader" in selected(experiment) else "benchmark.methods does not name deferral_leader"
 
 
+def needs_stop(experiment: Experiment) -> str | None:
+    """The same for rounds on dev tasks, on which it is chosen when to stop."""
+    if reason := needs_leader(experiment):
+        return reason
+    if experiment.inference.stop is None:
+        return "inference.stop is not set"
+    return None if ADAPTIVE in selected(experiment) else f"benchmark.methods does not name {ADAPTIVE}"
+
+
+def for_stopping(experiment: Experiment) -> Experiment:
+    """Of `benchmark` and `inference` only what is run on dev tasks: another price chooses among the same rounds."""
+    benchmark = Benchmark(methods=(TEAM, SOLO), seeds=experiment.benchmark.seeds)
+    return experiment.model_copy(update={"benchmark": benchmark, "inference": _without_stop(experiment)})
+
+
+def _without_stop(experiment: Experiment) -> Inference:
+    return experiment.inference.model_copy(update={"stop": None})
+
+
 def generating(experiment: Experiment) -> Experiment:
     """Of `benchmark` only what generates and what is timed: another vote must not make all rounds again."""
     called = {method.name: path for path, method in from_plug_ins(experiment).items()}
     methods = tuple(called.get(name, name) for name, method in selected(experiment).items() if method.dialogue)
     whole = experiment.benchmark
     benchmark = Benchmark(methods=methods, seeds=whole.seeds, latency_tasks=whole.latency_tasks)
-    return experiment.model_copy(update={"benchmark": benchmark})
+    alike = asked_alike(experiment)
+    return alike.model_copy(update={"benchmark": benchmark, "inference": _without_stop(experiment)})
+
+
+def asked_alike(experiment: Experiment) -> Experiment:
+    """A team without `samples`, which count on train and dev tasks only."""
+    agents = tuple(agent.model_copy(update={"samples": None}) for agent in experiment.team.agents)
+    return experiment.model_copy(update={"team": experiment.team.model_copy(update={"agents": agents})})
 
 
 def later_rounds(experiment: Experiment) -> tuple[str, ...]:
@@ -71,19 +104,14 @@ def no_engine(experiment: Experiment) -> Experiment:
     Nor of agents how they are asked.
     """
     agents = tuple(
-        agent.model_copy(
-            update={
-                "engine": EngineConfig(kind="openai" if remote else "transformers"),
-                "prompt": "",
-                "temperature": None,
-            }
-        )
+        agent.model_copy(update={"engine": EngineConfig(kind="openai" if remote else "transformers"), **_UNREAD})
         for agent, remote in ((a, experiment.engine_of(a).kind == "openai") for a in experiment.team.agents)
     )
     bare = without_engines(experiment)
     return bare.model_copy(
         update={
             "team": bare.team.model_copy(update={"agents": agents}),
+            "leader": bare.leader and bare.leader.model_copy(update={"system_prompt": "", "shorten": "none"}),
             "engine": EngineConfig(recorded=experiment.engine.recorded),
         }
     )

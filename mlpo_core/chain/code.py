@@ -70,11 +70,17 @@ def _imported(module: str) -> frozenset[str]:
 
 @cache
 def _digest(module: str) -> str:
-    """Of a module's syntax, and of the templates that stand in a package."""
-    digest = hashlib.sha256(as_text(_tree(module)).encode())
-    path = _path(module)
-    if path and path.name == "__init__.py":
-        for template in sorted(path.parent.glob("templates/*")):
+    """Of a module's syntax, and of the templates that it renders.
+
+    Those of a package belong to it as a whole; those of prompts (`.jinja`) to the module that names them.
+    """
+    tree = _tree(module)
+    digest = hashlib.sha256(as_text(tree).encode())
+    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    place = _place(module)
+    folder = place if place.is_dir() else place.parent
+    for template in sorted(folder.glob("templates/*")):
+        if template.name in named if template.suffix == ".jinja" else place.is_dir():
             digest.update(template.name.encode() + template.read_bytes())
     return digest.hexdigest()
 
@@ -89,5 +95,10 @@ def _tree(module: str) -> ast.Module:
 @cache
 def _path(module: str) -> Path | None:
     """The source of a module of this package, without importing it; None for what is none (a class, a function)."""
-    place = Path(str(mlpo_core.__file__)).parent.joinpath(*module.split(".")[1:])
+    place = _place(module)
     return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
+
+
+def _place(module: str) -> Path:
+    """Where a module stands, without an ending: the folder of a package."""
+    return Path(str(mlpo_core.__file__)).parent.joinpath(*module.split(".")[1:])

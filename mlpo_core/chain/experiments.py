@@ -7,7 +7,9 @@ from mlpo_core.chain.plugged import plugged, require_from_file
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, files, load
+from mlpo_core.experiment.overrides import check_overrides
 from mlpo_core.methods import check_methods
+from mlpo_core.prompts.checking import check_prompts
 from mlpo_core.types import stable_id
 
 _TRAINING = ("sft", "mlpo")
@@ -20,7 +22,7 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
 
     Raises:
         BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's, or it names a method
-            that there is not.
+            that there is not, or has a template that cannot be used.
     """
     experiment = files.find(name, overrides)
     if overrides:
@@ -34,6 +36,7 @@ def read(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
     With overrides it is filed under a name of its own, so that what the experiment itself uses stays pointed at.
     Raises as `find`.
     """
+    check_overrides(overrides)
     is_file = Path(name).suffix in (".yaml", ".yml")
     experiment = load(name, overrides) if is_file else find(name, overrides)
     if is_file:
@@ -52,7 +55,11 @@ def _name_of(name: str, overrides: tuple[str, ...]) -> str:
 
 
 def checked(experiment: Experiment, where: str) -> Experiment:
-    """The experiment, if all methods and plug-ins that it names exist. `where` names its origin in errors."""
+    """The experiment, if all methods and plug-ins that it names exist and its templates can be used.
+
+    `where` names its origin in errors: its file.
+    """
+    check_prompts(experiment, where)
     try:
         for named in plugged(experiment):
             named.code()

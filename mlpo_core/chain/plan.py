@@ -52,12 +52,13 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
     lengths = lengths_of(experiment)
     train, test = _tasks(experiment, lengths)
     k, proposals = experiment.k, experiment.proposals
+    first = sum(agent.asked(proposals.samples_per_agent) for agent in experiment.team.agents)
     assumed = assumptions or Assumptions()
     agents = [a.model for a in experiment.team.agents]
     estimate = _Estimate(experiment, assumed, lengths)
 
     costs = [
-        estimate.generation("agent_proposals", train, k * proposals.samples_per_agent, agents, shown=0),
+        estimate.generation("agent_proposals", train, first, agents, shown=0),
         estimate.generation("benchmark_proposals", test, k * proposals.benchmark_samples, agents, shown=0),
     ]
     longest = 0
@@ -85,11 +86,12 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
         costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leader.model], shown=k))
         longest = estimate.longest_prompt(k)
         room = leader.max_context - leader.max_new_tokens
-        if longest > room:
+        if longest > room and leader.shorten == "none":
             raise BadInput(
                 f"leader.max_context: the longest leader prompt may take {longest} tokens, but max_context "
                 f"{leader.max_context} less max_new_tokens {leader.max_new_tokens} leaves {room}. Raise "
-                "leader.max_context, lower proposals.max_new_tokens, or set leader.information to answers or tail."
+                "leader.max_context, lower proposals.max_new_tokens, or set leader.information to answers or tail, "
+                "or leader.shorten."
             )
     models = [*agents, *([leader.model] if leader else [])]
     rates = {m: rate.source for m in models if (rate := assumed.rate(m))}

@@ -45,6 +45,7 @@ class Stage:
         external: Fingerprints of mutable inputs outside the store (files, hub revisions).
         also: What it reads further under some settings only, so that others do not enter its key for nothing.
         asks: Who generates in it: `agents`, `leader`.
+        texts: The templates of `prompts` that it renders: its key covers these and no others.
         narrowed: Takes out of the experiment what the stage does not read of its sections.
     """
 
@@ -61,6 +62,7 @@ class Stage:
     external: Callable[[Experiment], Mapping[str, str]] = _nothing
     also: Callable[[Experiment], tuple[str, ...]] = _none
     asks: Callable[[Experiment], tuple[str, ...]] = _none
+    texts: Callable[[Experiment], tuple[str, ...]] = _none
     narrowed: Callable[[Experiment], Experiment] = _as_it_is
 
     def code(self, experiment: Experiment | None = None) -> str:
@@ -80,12 +82,14 @@ class Stage:
 
     def reads(self, experiment: Experiment) -> tuple[str, ...]:
         """The config sections, and settings of sections, that it reads for an experiment."""
-        return (*self.sections, *self.also(experiment))
+        prompts = ("prompts",) if self.texts(experiment) else ()
+        return (*self.sections, *self.also(experiment), *prompts)
 
     def view(self, experiment: Experiment) -> Experiment:
         """All that it gets to see of an experiment, and all that its key covers."""
         sections = self.reads(experiment)
-        narrowed = self.narrowed(experiment)
+        texts = experiment.prompts.only(self.texts(experiment))
+        narrowed = self.narrowed(experiment).model_copy(update={"prompts": texts})
         return restrict(narrowed if "engine" in sections else without_engines(narrowed), sections)
 
     def settings(self, experiment: Experiment) -> dict[str, Any]:

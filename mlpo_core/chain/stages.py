@@ -11,7 +11,9 @@ from typing import Any
 
 from mlpo_core.chain.applies import (
     agents_of_later_rounds,
+    asked_alike,
     everybody,
+    for_stopping,
     generating,
     later_rounds,
     leaders_engine,
@@ -19,11 +21,22 @@ from mlpo_core.chain.applies import (
     needs_grpo,
     needs_leader,
     needs_sft,
+    needs_stop,
     no_engine,
     the_agents,
     the_leader,
 )
 from mlpo_core.chain.stage import Stage
+from mlpo_core.chain.texts import (
+    of_agents,
+    of_everybody,
+    of_leader,
+    of_report,
+    of_rounds_in_training,
+    of_stopping,
+    of_traces,
+    solo,
+)
 from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.config import OPERATION
 from mlpo_core.models.references import fingerprint as model_fingerprint
@@ -109,6 +122,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo_core.proposals.sampling:run_training",
             asks=the_agents,
             external=recorded_fingerprint,
+            texts=of_agents,
         ),
         Stage(
             "hard_tasks",
@@ -130,6 +144,7 @@ STAGES: Mapping[str, Stage] = {
             asks=the_leader,
             narrowed=leaders_engine,
             skipped=needs_sft,
+            texts=of_traces,
         ),
         Stage(
             "sft_leader",
@@ -161,6 +176,7 @@ STAGES: Mapping[str, Stage] = {
             "1",
             "mlpo_core.mlpo.dataset:run",
             skipped=needs_leader,
+            texts=of_leader,
         ),
         Stage(
             "mlpo_leader",
@@ -175,6 +191,7 @@ STAGES: Mapping[str, Stage] = {
             skipped=needs_leader,
             also=later_rounds,
             asks=agents_of_later_rounds,
+            texts=of_rounds_in_training,
         ),
         Stage(
             "grpo_leader",
@@ -187,6 +204,7 @@ STAGES: Mapping[str, Stage] = {
             libraries=_TRAINING,
             distributed=True,
             skipped=needs_grpo,
+            texts=solo,
         ),
         Stage(
             "deferral_leader",
@@ -210,6 +228,8 @@ STAGES: Mapping[str, Stage] = {
             "mlpo_core.proposals.sampling:run_benchmark",
             asks=the_agents,
             external=recorded_fingerprint,
+            narrowed=asked_alike,
+            texts=of_agents,
         ),
         Stage(
             "team_rounds",
@@ -230,17 +250,32 @@ STAGES: Mapping[str, Stage] = {
             asks=everybody,
             skipped=needs_leader,
             narrowed=generating,
+            texts=of_everybody,
+        ),
+        Stage(
+            "dev_rounds",
+            "benchmark",
+            "The MLPO leader's rounds on dev tasks, on which it is chosen when to stop",
+            ("tasks", "base_models", "agent_proposals", "mlpo_leader"),
+            (*_GENERATION, "leader", "proposals", "inference", "benchmark"),
+            "1",
+            "mlpo_core.rounds.on_dev:run",
+            asks=everybody,
+            skipped=needs_stop,
+            narrowed=for_stopping,
+            texts=of_stopping,
         ),
         Stage(
             "benchmark_predictions",
             "benchmark",
             "The final answer of every method on every test task, with its cost",
-            ("tasks", "agent_proposals", "benchmark_proposals", "team_rounds"),
+            ("tasks", "agent_proposals", "benchmark_proposals", "team_rounds", "dev_rounds"),
             (
                 "seed",
                 "team",
                 "leader.model",
                 "inference.rounds",
+                "inference.stop",
                 "benchmark.methods",
                 "benchmark.votes",
                 "benchmark.seeds",
@@ -264,9 +299,28 @@ STAGES: Mapping[str, Stage] = {
                 "deferral_leader",
                 "benchmark_predictions",
             ),
-            tuple(f for f in Experiment.model_fields if f not in OPERATION),
+            tuple(f for f in Experiment.model_fields if f not in OPERATION and f != "prompts"),
             "2",
             "mlpo_core.benchmark.report.make:make",
+            texts=of_report,
+        ),
+        Stage(
+            "published_leader",
+            "publishing",
+            "The leader as others load it: weights or adapter, what it leads, and a model card made from the report",
+            (
+                "tasks",
+                "base_models",
+                "sft_leader",
+                "mlpo_leader",
+                "benchmark_predictions",
+                "benchmark_report",
+            ),
+            tuple(f for f in Experiment.model_fields if f not in OPERATION and f != "prompts"),
+            "1",
+            "mlpo_core.publishing.folder:run",
+            skipped=needs_leader,
+            texts=of_report,
         ),
     )
 }

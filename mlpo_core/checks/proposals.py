@@ -16,17 +16,20 @@ def _complete(subject: Subject) -> Finding:
     settings = subject.experiment.proposals
     samples = settings.samples_per_agent if splits != ("test",) else settings.benchmark_samples
     short: list[str] = []
+    total = 0
     for agent in subject.experiment.team.agents:
+        wanted_of = samples if splits == ("test",) else agent.asked(samples)
+        total += wanted_of
         # What was recorded is what there is: at least one answer, however many were asked for.
-        enough = range(1, samples + 1) if agent.model.startswith(RECORDED) else (samples,)
+        enough = range(1, wanted_of + 1) if agent.model.startswith(RECORDED) else (wanted_of,)
         for task in wanted:
             if found.get((task, agent.name), 0) not in enough:
-                short.append(f"{agent.name} on task {task} ({found.get((task, agent.name), 0)} of {samples})")
+                short.append(f"{agent.name} on task {task} ({found.get((task, agent.name), 0)} of {wanted_of})")
     strangers = len({task for task, _ in found} - wanted)
     message = f"wrong number of proposals: {some(short)}" if short else "every agent answered every task"
     if strangers:
         message += f"; {strangers} tasks are not in {' or '.join(splits)}"
-    facts: dict[str, int | float | str] = {"tasks": len(wanted), "per task": samples * subject.experiment.k}
+    facts: dict[str, int | float | str] = {"tasks": len(wanted), "per task": total}
     return Finding(passed=not short and not strangers, message=message, facts=facts)
 
 

@@ -11,7 +11,8 @@ from mlpo_core.chain.experiments import read
 from mlpo_core.errors import BadInput
 from mlpo_core.messages import presentable
 from mlpo_core.serving import Answer, Leader
-from mlpo_core.serving.plan import Wishes
+from mlpo_core.serving.plan import METHODS, Wishes
+from mlpo_core.serving.published import is_published
 from mlpo_core.store import Store
 
 _AT_ONCE = 16
@@ -20,9 +21,15 @@ _AT_ONCE = 16
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("question", nargs="?", metavar="QUESTION", help="with lettered options below it, if it has any")
-    parser.add_argument("--leader", required=True, metavar="EXPERIMENT", help="whose: a name in experiments/ or a file")
+    parser.add_argument(
+        "--leader",
+        required=True,
+        metavar="LEADER",
+        help="an experiment's: a name in experiments/ or a file; or a published folder, or hub:OWNER/NAME",
+    )
+    parser.add_argument("--team", default="", metavar="EXPERIMENT", help="whom a published leader leads instead")
     parser.add_argument("--file", type=Path, help="questions instead: one a line, or JSON lines with `question`")
-    parser.add_argument("--method", default="mlpo", choices=["mlpo", "solo", "vote"], help="who answers")
+    parser.add_argument("--method", default="mlpo", choices=METHODS, help="who answers")
     parser.add_argument("--rounds", type=int, metavar="T", help="(default: the experiment's inference.rounds)")
     parser.add_argument("--show", action="store_true", help="the team's answers by round, tokens and seconds too")
     parser.add_argument("--seed", type=int, help="of the sampling (default: the benchmark's)")
@@ -44,8 +51,10 @@ def run(options: argparse.Namespace) -> None:
     if not all(question.strip() for question in questions):
         raise BadInput("ask: the question is empty")
     wishes = Wishes(seed=options.seed)
-    experiment = read(options.leader, tuple(options.set))
-    with Leader.load(experiment, Store(options.root), options.agent_timeout, options.floor) as leader:
+    if options.set and is_published(options.leader):
+        raise BadInput(f"--set: {options.leader} is a published leader, whose settings are fixed")
+    which = read(options.leader, tuple(options.set)) if options.set else options.leader
+    with Leader.load(which, Store(options.root), options.agent_timeout, options.floor, options.team) as leader:
         if options.file is None:
             printer = _Printer()
             answer = leader.answer(

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
     if len(names) == 2:
         _say(names[1], run_stage(resolve(names[1], experiment, store)))
         return
-    for asset, outcome in make_chain(experiment, store, "benchmark_report"):
+    for asset, outcome in make_chain(experiment, store, "published_leader"):
         _say(asset, outcome)
 
 

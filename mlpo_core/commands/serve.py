@@ -11,7 +11,13 @@ from mlpo_core.store import Store
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("experiments", nargs="+", metavar="EXPERIMENT", help="a name in experiments/ or a YAML file")
+    parser.add_argument(
+        "leaders",
+        nargs="+",
+        metavar="LEADER",
+        help="an experiment's: a name in experiments/ or a YAML file; or a published folder, or hub:OWNER/NAME",
+    )
+    parser.add_argument("--team", default="", metavar="EXPERIMENT", help="whom published leaders lead instead")
     parser.add_argument("--host", default="127.0.0.1", help="others than loopback need keys in $MLPO_API_KEYS")
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free (default: 8000)")
     parser.add_argument("--agent-timeout", type=float, default=60.0, metavar="S", help="then an agent is left out")
@@ -36,4 +42,4 @@ def run(options: argparse.Namespace) -> None:
     )
     # Only here is the extra at hand.
     endpoint = import_module("mlpo_core.serving.endpoint.run")
-    endpoint.serve(options.experiments, Store(options.root), Place(options.host, options.port), limits)
+    endpoint.serve(options.leaders, options.team, Store(options.root), Place(options.host, options.port), limits)

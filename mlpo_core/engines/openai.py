@@ -109,7 +109,10 @@ class OpenAIEngine:
     def _one(self, request: Request, sampling: Sampling) -> Generation:
         body = {
             "model": self._model,
-            "messages": [{"role": "user", "content": neutralise_unknown(request.prompt)}],
+            "messages": [
+                *([{"role": "system", "content": neutralise_unknown(request.system)}] if request.system else []),
+                {"role": "user", "content": neutralise_unknown(request.prompt)},
+            ],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_new_tokens,
@@ -118,7 +121,7 @@ class OpenAIEngine:
         try:
             reply = self._post(body)
             with self._parsing:
-                return generation(reply, request.prompt, sampling.max_new_tokens)
+                return generation(reply, request.system + request.prompt, sampling.max_new_tokens)
         except NoAnswer as error:
             return Generation("", 0, 0, 0, "error", 0.0, presentable(str(error)))
 

@@ -15,7 +15,8 @@ class Sampling(NamedTuple):
 
 
 class Engine(Protocol):
-    """Generates text with one model. A request's prompt is a user turn; the engine applies the chat template.
+    """Generates text with one model. A request is a user turn, after a system message if it has one; the engine
+    applies the chat template.
 
     Control tokens of the model's tokenizer inside a prompt are encoded as plain text.
     """

@@ -66,7 +66,7 @@ class TransformersEngine:
     def _run(
         self, requests: Sequence[Request], sampling: Sampling, listeners: Sequence[Listener] | None
     ) -> list[Generation]:
-        encoded = self._encode([r.prompt for r in requests])
+        encoded = self._encode(requests)
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         found: list[Generation | None] = [None] * len(requests)
         opening = chat.opening(self._tokenizer)
@@ -123,9 +123,10 @@ class TransformersEngine:
 
         return watch
 
-    def _encode(self, prompts: list[str]) -> list[list[int]]:
-        known = {prompt: chat.encode(self._tokenizer, prompt) for prompt in dict.fromkeys(prompts)}
-        return [known[prompt] for prompt in prompts]
+    def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
+        asked = [(request.prompt, request.system) for request in requests]
+        known = {turns: chat.encode(self._tokenizer, *turns) for turns in dict.fromkeys(asked)}
+        return [known[turns] for turns in asked]
 
 
 def _dtype(config: EngineConfig, device: str) -> torch.dtype:

@@ -66,9 +66,10 @@ class VLLMEngine:
         from vllm.sampling_params import RequestOutputKind
 
         with self._encoding:
-            known = {p: chat.encode(self._tokenizer, p) for p in dict.fromkeys(r.prompt for r in requests)}
+            distinct = dict.fromkeys((r.prompt, r.system) for r in requests)
+            known = {turns: chat.encode(self._tokenizer, *turns) for turns in distinct}
             opening = chat.opening(self._tokenizer)
-        encoded = [known[r.prompt] for r in requests]
+        encoded = [known[r.prompt, r.system] for r in requests]
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         if not requests:
             return []

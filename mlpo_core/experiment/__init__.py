@@ -1,10 +1,11 @@
 """An experiment: its settings, the file that holds them, and the points of its sweep. Knows nothing of stages."""
 
-from mlpo_core.experiment.benchmark import Benchmark, Inference
+from mlpo_core.experiment.benchmark import Benchmark, Inference, Stop
 from mlpo_core.experiment.claims import Claim, Claims
 from mlpo_core.experiment.config import Experiment, restrict, without_engines
 from mlpo_core.experiment.engine import KEYS, EngineConfig
 from mlpo_core.experiment.models import BaseModels
+from mlpo_core.experiment.prompts import STANDARD, Prompts
 from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.reading import load, parse
 from mlpo_core.experiment.tasks import TaskSource
@@ -17,6 +18,7 @@ __all__ = [
     "RECORDED",
     "RL",
     "SFT",
+    "STANDARD",
     "Agent",
     "BaseModels",
     "Benchmark",
@@ -28,7 +30,9 @@ __all__ = [
     "GRPOBaseline",
     "Inference",
     "Leader",
+    "Prompts",
     "Proposals",
+    "Stop",
     "TaskSource",
     "Team",
     "load",

@@ -5,6 +5,13 @@ from pydantic import Field
 from mlpo_core.experiment.section import Count, Section, Seed
 
 
+class Stop(Section):
+    """When `mlpo_leader/adaptive` has heard enough. How it stops is chosen on dev tasks, for a price."""
+
+    price: float = Field(ge=0)
+    """What a thousand tokens of an answer must bring: 0.02 is two more right answers in a hundred; 0 spares none."""
+
+
 class Inference(Section):
     """The T-round loop. `rounds` counts the first: T=1 is round 0 only."""
 
@@ -14,6 +21,8 @@ class Inference(Section):
     vote_temperature: float = Field(default=0.7, gt=0)
     """Of the leader where its own samples are voted on."""
     agent_temperature: float = Field(default=0.7, ge=0)
+    stop: Stop | None = None
+    """For `mlpo_leader/adaptive`, which asks and goes on only as far as that pays. None: it is not run."""
 
 
 class Benchmark(Section):

@@ -13,6 +13,7 @@ from mlpo_core.experiment.benchmark import Benchmark, Inference
 from mlpo_core.experiment.claims import Claims
 from mlpo_core.experiment.engine import EngineConfig
 from mlpo_core.experiment.models import BaseModels
+from mlpo_core.experiment.prompts import Prompts
 from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.section import Name, Section, Seed
 from mlpo_core.experiment.tasks import TaskSource
@@ -38,6 +39,7 @@ class Experiment(Section):
     team: Team
     leader: Leader | None = None
     base_models: BaseModels = BaseModels()
+    prompts: Prompts = Prompts()
     proposals: Proposals = Proposals()
     filter: Filter = Filter()
     sft: SFT = SFT()

@@ -17,6 +17,7 @@ import yaml
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment.config import LONGEST_NAME, Experiment
+from mlpo_core.experiment.overrides import check_overrides
 from mlpo_core.experiment.reading import load
 
 _SUFFIXES = (".yaml", ".yml")
@@ -126,8 +127,10 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
         overrides: `a.b=c` settings of the person who asks.
 
     Raises:
-        BadInput: No such file or point, or it is not a valid experiment, or its `name` is not its file's.
+        BadInput: No such file or point, or it is not a valid experiment, or its `name` is not its file's, or an
+            override sets what only the file may.
     """
+    check_overrides(overrides)
     stem, _, rest = name.partition("--")
     path = path_of(stem)
     if not path.exists():

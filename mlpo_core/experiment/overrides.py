@@ -1,9 +1,25 @@
 """Change single settings of an experiment: `--set a.b=c`, and what the points of a sweep set."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment.plain import DEEPEST, read_text
+
+_OF_THE_FILE = ("prompts",)
+"""Sections that only the experiment's own file sets: what a model reads is no one-off."""
+
+
+def check_overrides(settings: Iterable[str]) -> None:
+    """Refuse settings of a person or partition that belong into the experiment's file.
+
+    Raises:
+        BadInput: One does; names it.
+    """
+    for setting in settings:
+        section = setting.partition("=")[0].partition(".")[0]
+        if section in _OF_THE_FILE:
+            raise BadInput(f"--set {setting:.80}: {section} is set in the experiment's file, or by its sweep, alone")
 
 
 def override(raw: dict[str, Any], setting: str) -> None:

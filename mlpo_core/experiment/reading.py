@@ -12,6 +12,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment.config import Experiment
 from mlpo_core.experiment.overrides import override
 from mlpo_core.experiment.plain import read_file
+from mlpo_core.experiment.prompt_files import with_templates
 from mlpo_core.experiment.section import CREDENTIALS, Section
 
 
@@ -23,7 +24,8 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
         overrides: `a.b=c` settings; values are YAML.
 
     Raises:
-        BadInput: The file is absent, not YAML, or has an unknown key or a wrong value; the message names each field.
+        BadInput: The file is absent, not YAML, or has an unknown key or a wrong value, or its folder of templates
+            cannot be read; the message names each field.
     """
     path = Path(path)
     raw = read_file(path)
@@ -31,7 +33,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
         raise BadInput(f"{path}: expected a mapping of sections, got {type(raw).__name__}")
     for setting in overrides:
         override(raw, setting)
-    return parse(raw, str(path))
+    return parse(with_templates(raw, path), str(path))
 
 
 def parse(raw: Any, where: str) -> Experiment:

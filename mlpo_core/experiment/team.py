@@ -1,6 +1,6 @@
 """`team` and `leader`: who answers, and who is trained."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,9 @@ from mlpo_core.experiment.section import Count, Location, Name, Section
 
 RECORDED = "recorded:"
 """Prefix of the model of an agent whose responses are read instead of generated."""
+
+
+SystemPrompt = Annotated[str, Field(max_length=16_384)]
 
 
 class Agent(Section):
@@ -20,11 +23,21 @@ class Agent(Section):
     revision: str = "main"
     prompt: str = ""
     """Instruction put before the task; empty uses the standard one."""
+    system_prompt: SystemPrompt = ""
+    """A system message before the user's turn, where the model's chat template takes one."""
+    samples: Count | None = None
+    """Overrides `proposals.samples_per_agent`. Where another agent has more, its answers are shown again."""
     temperature: float | None = Field(default=None, ge=0)
     """Overrides `proposals.temperature`, and `inference.agent_temperature` in later rounds."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    """Overrides `proposals.top_p`."""
     trust_remote_code: bool = False
     engine: EngineConfig | None = None
     """What of `engine` is different for this agent: `{kind: openai, base_url: …, key_variable: THEIRS_API_KEY}`."""
+
+    def asked(self, samples: int) -> int:
+        """How often it is asked, where the experiment says so many for everybody."""
+        return samples if self.samples is None else self.samples
 
 
 class Team(Section):
@@ -46,10 +59,16 @@ class Leader(Section):
     model: Location
     revision: str = "main"
     max_context: Count = 4096
-    """Tokens that a leader prompt plus its completion may take; a longer prompt is an error, never cut."""
+    """Tokens that a leader prompt plus its completion may take; a longer prompt is an error, unless `shorten` says how
+    it is made to fit."""
     information: Literal["full", "answers", "tail"] = "full"
     """What the leader is shown of a proposal: all of it, its extracted answer, or its last `tail_chars` characters."""
     tail_chars: Count = 600
+    shorten: Literal["none", "tail", "answers"] = "none"
+    """What is done with a prompt that does not fit: nothing, so that it is an error; of every proposal only as many of
+    its last characters as fit, the same number for all; or only the extracted answers. Rows say where it was done."""
+    system_prompt: SystemPrompt = ""
+    """A system message before the user's turn, where the model's chat template takes one: in training as in use."""
     max_new_tokens: Count = 512
     trust_remote_code: bool = False
     engine: EngineConfig | None = None

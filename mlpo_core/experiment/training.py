@@ -98,7 +98,7 @@ class MLPO(RL):
     """Training of the leader with its team."""
 
     variants: Count | None = None
-    """Proposal sets per task; None is `samples_per_agent`."""
+    """Proposal sets per task; None is as many as an agent has samples."""
     rounds: Count = 1
     """Above 1, beyond the paper: a team prompt shows the answers of a round drawn from so many. Those of later rounds
     are the agents' revisions of what the current leader wrote, generated during training."""

@@ -7,6 +7,7 @@ import re
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment
+from mlpo_core.methods.adaptive import ADAPTIVE, SOLO, TEAM, Adaptive
 from mlpo_core.methods.any_correct import AnyCorrect
 from mlpo_core.methods.best_of_team import BestOfTeam
 from mlpo_core.methods.debate import debate
@@ -61,6 +62,7 @@ def all_methods(experiment: Experiment) -> dict[str, Method]:
         SelectLLM(),
         deferral_leader(team),
         *(led(which, seats) for which in LEADERS for seats in (team, ())),
+        Adaptive(team, experiment.benchmark.seeds, experiment.inference.stop),
         *(attacked(which, team) for which in LEADERS),
         *(leader_vote("mlpo_leader", team if shown else (), n) for shown, n in equal_calls(k, rounds).items()),
         debate(team),
@@ -101,6 +103,7 @@ def selected(experiment: Experiment) -> dict[str, Method]:
                 f"Families: {', '.join(families)}"
             )
         chosen |= members
+    chosen |= {TEAM, SOLO} if ADAPTIVE in chosen and experiment.inference.stop else set()  # it answers from their rows
     return {name: method for name, method in methods.items() if name in chosen}
 
 
@@ -154,6 +157,8 @@ def _of_any_size(experiment: Experiment, name: str) -> Method | None:
 
 def _families(name: str) -> tuple[str, ...]:
     """The families that a full name belongs to."""
+    if name == ADAPTIVE:
+        return ()
     if name.endswith("/attacked"):
         return ("attacked",)
     if "_vote@" in name and "/" in name:

@@ -26,6 +26,21 @@ _ELECTIONS = 20_000
 """Elections of the past at most: further samples of a task teach a vote little that is new."""
 _PAST_ROWS = 65536
 """Past proposals held at once."""
+_ROUNDS = (
+    "task_id",
+    "generation_id",
+    "method",
+    "seed",
+    "round",
+    "role",
+    "response",
+    "extracted",
+    "correct",
+    "prompt_tokens",
+    "cached_prompt_tokens",
+    "completion_tokens",
+    "amortised_s",
+)
 COLUMNS = ("task_id", "agent", "sample_index", "correct", *_TEXTS, *_NUMBERS)
 
 
@@ -138,12 +153,18 @@ class History:
     """What is known before the test: how often agents were right on train and dev tasks. Read when first asked for."""
 
     def __init__(
-        self, tasks: dict[str, Task], agents: Sequence[str], agent_proposals: Dataset, benchmark_proposals: Dataset
+        self,
+        tasks: dict[str, Task],
+        agents: Sequence[str],
+        agent_proposals: Dataset,
+        benchmark_proposals: Dataset,
+        dev_rounds: Dataset | None = None,
     ) -> None:
         self.tasks = tasks
         self.agents = list(agents)
         self._agent_proposals = agent_proposals
         self._benchmark_proposals = benchmark_proposals
+        self._dev_rounds = dev_rounds
 
     @cached_property
     def rates(self) -> dict[str, np.ndarray]:
@@ -173,6 +194,17 @@ class History:
         """The elections of dev tasks: what they are chosen on."""
         return self._elections("dev")
 
+    def dev_shards(self) -> Iterator["Shard"]:
+        """The dev tasks with the rounds that were run on them; none where there were no rounds."""
+        tasks = [task for task in self.tasks.values() if task.split == "dev"]
+        if self._dev_rounds is None or not tasks:
+            return
+        samples = samples_per_agent(self._agent_proposals, [t.task_id for t in tasks], self.agents)
+        index, rounds = TaskIndex(self._agent_proposals), TaskIndex(self._dev_rounds)
+        for some in shards(tasks, max(1, _PAST_ROWS // (samples * len(self.agents)))):
+            cube = read_cube(index, some, self.agents, samples)
+            yield Shard(some, self.agents, cube, read_rounds(rounds, some))
+
     def _elections(self, split: Split) -> Candidates:
         tasks = [task for task in self.tasks.values() if task.split == split]
         return joined(list(self._past(tasks)) if tasks else [], len(self.agents))
@@ -191,6 +223,18 @@ class History:
         counts = sums(self._benchmark_proposals.batches(["agent", "correct"]), ["agent"], ["correct"])
         share = {row["agent"]: row["correct"] / row["n"] for row in counts.to_pylist()}
         return np.array([share.get(a, 0.0) for a in self.agents])
+
+
+def read_rounds(
+    index: TaskIndex | None, tasks: Sequence[Task]
+) -> dict[tuple[str, int, str, int], list[dict[str, Any]]]:
+    """The generations on these tasks by method, seed, task and round; none without an index."""
+    found: dict[tuple[str, int, str, int], list[dict[str, Any]]] = {}
+    if index:
+        for batch in index.batches([t.task_id for t in tasks], _ROUNDS):
+            for row in batch.to_pylist():
+                found.setdefault((row["method"], row["seed"], row["task_id"], row["round"]), []).append(row)
+    return found
 
 
 def samples_per_agent(proposals: Dataset, tasks: Sequence[str], agents: Sequence[str]) -> int:

@@ -33,9 +33,10 @@ def run(ctx: Context) -> dict[str, Any]:
     hard = hard_train_tasks(ctx, tasks)
     dev = sorted((t for t in tasks if tasks[t].split == "dev"), key=lambda t: stable_id("dev", ctx.experiment.seed, t))
     index = TaskIndex(ctx.inputs["agent_proposals"])
-    maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.prompts)
     agents = [a.name for a in ctx.experiment.team.agents]
-    variants = settings.variants or ctx.experiment.proposals.samples_per_agent
+    asked = {a.name: a.asked(ctx.experiment.proposals.samples_per_agent) for a in ctx.experiment.team.agents}
+    variants = settings.variants or max(asked.values())
     size = max(1, _SHARD_PROPOSALS // (variants * len(agents)))
     train = shards(hard, size)
     work = [*((s, variants) for s in train), *((s, 1) for s in shards(dev[: settings.eval_prompts], size))]
@@ -43,14 +44,14 @@ def run(ctx: Context) -> dict[str, Any]:
     for part, (ids, limit) in enumerate(track(work, "mlpo_dataset", len(work), "shards")):
         if part in done:
             continue
-        sets = proposal_sets(index, agents, ids, limit)
+        sets = proposal_sets(index, agents, ids, limit, asked)
         rows: list[dict[str, Any]] = []
         for task_id in ids:
             rows.extend(_rows(ctx, tasks[task_id], sets.get(task_id, {}), maker))
         if settings.rounds > 1:  # before the part: a part that is there has its seats
             seats.write(ctx.writer, part, _seats(rows, tasks, sets))
         ctx.writer.write(part, rows)
-    return _describe(ctx, len(work), len(hard))
+    return _describe(ctx, len(work), len(hard), variants)
 
 
 def _rows(ctx: Context, task: Task, sets: dict[int, list[Proposal]], maker: PromptMaker) -> Iterator[dict[str, Any]]:
@@ -90,6 +91,7 @@ def _row(task: Task, variant: int, made: LeaderPrompt, slot: int = 0) -> dict[st
         "proposal_ids": made.proposal_ids,
         "prompt": made.prompt,
         "prompt_tokens": made.tokens,
+        "shortened": made.shortened or None,
         "n_correct_shown": made.n_correct,
         "answer": task.answer,
         "answer_kind": task.answer_kind,
@@ -99,16 +101,19 @@ def _row(task: Task, variant: int, made: LeaderPrompt, slot: int = 0) -> dict[st
     }
 
 
-def _describe(ctx: Context, parts: int, hard: int) -> dict[str, Any]:
+def _describe(ctx: Context, parts: int, hard: int, variants: int) -> dict[str, Any]:
     rows: Counter[str] = Counter()
     benchmarks: Counter[str] = Counter()
     right: Counter[int] = Counter()
     tokens: list[int] = []
+    shortened: Counter[str] = Counter()
     examples: list[tuple[str, str]] = []
     train_tasks: set[str] = set()
     for part in range(parts):
         for row in ctx.writer.part(part).to_pylist():
             rows[f"{row['split']} {row['mode']}"] += 1
+            if row["shortened"]:
+                shortened[row["shortened"].partition(":")[0]] += 1
             if row["split"] != "train":
                 continue
             benchmarks[row["benchmark"]] += 1
@@ -133,9 +138,10 @@ def _describe(ctx: Context, parts: int, hard: int) -> dict[str, Any]:
             "Training rows by benchmark": dict(sorted(benchmarks.items())),
             "Right proposals shown (training, team)": {str(k): v for k, v in sorted(right.items())},
             "Prompt tokens (training)": cards.distribution(tokens),
+            "Prompts shortened to fit": dict(shortened),
             "Tasks": {"kept by the filter": hard, "with a prompt": len(train_tasks)},
             "Sampling": {
-                "variants per task": settings.variants or ctx.experiment.proposals.samples_per_agent,
+                "variants per task": variants,
                 "solo share": settings.solo_share,
                 "shown of a proposal": ctx.experiment.leader.information if ctx.experiment.leader else "",
             },
@@ -144,10 +150,12 @@ def _describe(ctx: Context, parts: int, hard: int) -> dict[str, Any]:
         examples,
     )
     ctx.writer.put("card.md", card.markdown().encode())
-    headline = {
+    headline: dict[str, Any] = {
         "train_prompts": len(tokens),
         "dev_prompts": rows["dev team"] + rows["dev solo"],
         "tasks": len(train_tasks),
         "longest_prompt_tokens": max(tokens),
     }
+    if shortened:
+        headline["prompts_shortened"] = shortened.total()
     return {"headline": headline, **card.sections}

@@ -41,9 +41,11 @@ def locate(base_models: Dataset, name: str) -> Located:
 
 def leader_tokenizer(ctx: Context, leader: Leader) -> Any:
     """The base leader's tokenizer."""
+    return tokenizer_of(locate(ctx.inputs["base_models"], "leader"), leader.trust_remote_code)
+
+
+def tokenizer_of(found: Located, trust_remote_code: bool) -> Any:
+    """The tokenizer of a model."""
     from transformers import AutoTokenizer
 
-    found = locate(ctx.inputs["base_models"], "leader")
-    return AutoTokenizer.from_pretrained(
-        found.model, revision=found.revision, trust_remote_code=leader.trust_remote_code
-    )
+    return AutoTokenizer.from_pretrained(found.model, revision=found.revision, trust_remote_code=trust_remote_code)

@@ -1,4 +1,4 @@
-"""Renders one user turn as a model reads it, so that nothing inside the turn can act as a control token.
+"""Renders a user turn, after a system message if there is one, so that nothing in them can act as a control token.
 
 Tasks and proposals are text that somebody or some model wrote. A tokenizer turns strings such as `<|im_end|>` into
 control ids wherever they stand, which would let a proposal end the user's turn and speak as the assistant. Every such
@@ -65,33 +65,34 @@ def neutralise_unknown(text: str) -> str:
     return _break(_common(), _ZERO_WIDTH, text)
 
 
-def render(tokenizer: Any, prompt: str) -> str:
+def render(tokenizer: Any, prompt: str, system: str = "") -> str:
     """One user turn through the chat template, up to where the assistant begins to write.
 
     A tokenizer without a chat template gets the plain prompt and a newline, after the beginning-of-text token if that
     tokenizer starts every text with it.
 
+    Args:
+        tokenizer: The model's.
+        prompt: The user turn.
+        system: A system message; empty for none.
+
     Raises:
-        BadInput: The template refuses a conversation of one user turn.
+        BadInput: The template refuses a conversation of one user turn, or takes no system message.
     """
     content = neutralise(tokenizer, prompt)
+    if system:
+        return _with_system(tokenizer, content, neutralise(tokenizer, system))
     if not tokenizer.chat_template:
         return f"{_start(tokenizer)}{content}\n"
     try:
-        return tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}],
-            tokenize=False,
-            add_generation_prompt=True,
-            date_string=_DATE.strftime("%d %b %Y"),  # as Llama's templates take it
-            strftime_now=_DATE.strftime,  # what others call for themselves
-        )
+        return _applied(tokenizer, [{"role": "user", "content": content}])
     except Exception as error:  # the template is the model's own program: whatever it raises is about the model
         raise BadInput(f"{tokenizer.name_or_path}: its chat template refuses a single user turn: {error}") from error
 
 
-def encode(tokenizer: Any, prompt: str) -> list[int]:
+def encode(tokenizer: Any, prompt: str, system: str = "") -> list[int]:
     """Token ids of `render`. Control ids come from the template alone."""
-    return tokenizer(render(tokenizer, prompt), add_special_tokens=False)["input_ids"]
+    return tokenizer(render(tokenizer, prompt, system), add_special_tokens=False)["input_ids"]
 
 
 def opening(tokenizer: Any) -> str:
@@ -118,6 +119,32 @@ def continuation(opening: str, completion: str) -> str:
         return completion.removeprefix(opening)
     opens = _OPENS.match(completion)
     return completion[opens.end() :] if opens else completion
+
+
+def _with_system(tokenizer: Any, content: str, system: str) -> str:
+    problem, rendered = "it has no chat template", ""
+    if tokenizer.chat_template:
+        turns = [{"role": "system", "content": system}, {"role": "user", "content": content}]
+        try:
+            rendered, problem = _applied(tokenizer, turns), "its chat template leaves it out"
+        except Exception as error:  # as above
+            problem = f"its chat template refuses it: {error}"
+    if system.strip() in rendered:
+        return rendered
+    raise BadInput(
+        f"{tokenizer.name_or_path}: system_prompt: the model takes no system message; {problem}. Say it in the user's "
+        "turn: an agent's `prompt`, or a template in `prompts`"
+    )
+
+
+def _applied(tokenizer: Any, turns: list[dict[str, str]]) -> str:
+    return tokenizer.apply_chat_template(
+        turns,
+        tokenize=False,
+        add_generation_prompt=True,
+        date_string=_DATE.strftime("%d %b %Y"),  # as Llama's templates take it
+        strftime_now=_DATE.strftime,  # what others call for themselves
+    )
 
 
 def _guard(tokenizer: Any) -> _Guard:

@@ -1,22 +1,26 @@
 """What joins a wrong attempt to a right one in a trace."""
 
-from mlpo_core.prompts.task import is_compact, question
+from mlpo_core.experiment import STANDARD, Prompts
+from mlpo_core.prompts.task import is_compact, of_task
+from mlpo_core.prompts.template import render
 from mlpo_core.types import Task
 
-_NOTICE = (
-    "The attempt below at the task is wrong. In one or two sentences that begin with Wait, write how its author would "
-    "notice that something is off and decide to start again. Do not solve the task and do not give an answer."
-)
+_CONNECTOR, _REQUEST = "connector.jinja", "connector_request.jinja"
 
 
-def connector(task: Task, unsaid: str | None) -> str:
-    """What joins a wrong attempt to a right one in a trace; `unsaid` is the wrong answer where the attempt omits it."""
+def connector(task: Task, unsaid: str | None, own: Prompts = STANDARD) -> str:
+    """What joins a wrong attempt to a right one in a trace.
+
+    Args:
+        task: The task.
+        unsaid: The wrong answer where the attempt omits it.
+        own: The experiment's templates.
+    """
     if is_compact(task):
         return "\nwait "
-    gives = "" if unsaid is None else f"\nThat gives {unsaid}."
-    return f"{gives}\nWait, that is not right. Let me check it again.\n"
+    return render(own.connector, _CONNECTOR, {**of_task(task), "unsaid": unsaid})
 
 
-def connector_prompt(task: Task, attempt: str) -> str:
+def connector_prompt(task: Task, attempt: str, own: Prompts = STANDARD) -> str:
     """What the leader reads to write such a join itself."""
-    return f"{_NOTICE}\n\nTask:\n{question(task)}\n\nAttempt:\n{attempt}"
+    return render(own.connector_request, _REQUEST, {**of_task(task), "attempt": attempt})

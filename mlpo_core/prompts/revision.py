@@ -2,35 +2,35 @@
 
 from collections.abc import Sequence
 
-from mlpo_core.experiment import Agent
-from mlpo_core.prompts.task import is_compact, question
+from mlpo_core.experiment import STANDARD, Agent, Prompts
+from mlpo_core.prompts.task import is_compact, of_task
+from mlpo_core.prompts.template import render
 from mlpo_core.types import Task
 
-_REVISE = (
-    "You answered the task before, and the leader of your team then wrote its own answer. Look at both again, correct "
-    "your answer if it was wrong, and end with your final answer inside <answer> and </answer>."
-)
-_DEBATE = (
-    "You answered the task before, and so did the others in your team. Compare the answers, which may all be wrong, "
-    "correct yours if it was wrong, and end with your final answer inside <answer> and </answer>."
-)
+_REVISION, _DEBATE = "revision.jinja", "debate.jinja"
 
 
-def revision_prompt(task: Task, agent: Agent, own: str, leader: str) -> str:
-    """What an agent reads in round t > 0: the task, its own previous answer, and the leader's output."""
+def revision_prompt(task: Task, agent: Agent, answer: str, led: str, own: Prompts = STANDARD) -> str:
+    """What an agent reads in round t > 0.
+
+    Args:
+        task: The task.
+        agent: Who reads.
+        answer: Its own previous answer.
+        led: What the leader wrote.
+        own: The experiment's templates.
+    """
     if is_compact(task):
-        return compact_revision_prompt(task.question, own, leader)
-    lead = f"{agent.prompt}\n{_REVISE}" if agent.prompt else _REVISE
-    return f"{lead}\n\nTask:\n{question(task)}\n\nYour previous answer:\n{own}\n\nThe leader's answer:\n{leader}"
+        return compact_revision_prompt(task.question, answer, led)
+    return render(own.revision, _REVISION, {**of_task(task), "instruction": agent.prompt, "own": answer, "led": led})
 
 
-def debate_prompt(task: Task, agent: Agent, own: str, others: Sequence[str]) -> str:
-    """What an agent reads when the team debates: the task, its own previous answer, and those of the others."""
+def debate_prompt(task: Task, agent: Agent, answer: str, others: Sequence[str], own: Prompts = STANDARD) -> str:
+    """What an agent reads when the team debates: as `revision_prompt`, with the answers of the others."""
     if is_compact(task):
-        return "\n".join((task.question, f"own {own}", *(f"{i} {text}" for i, text in enumerate(others, start=1))))
-    lead = f"{agent.prompt}\n{_DEBATE}" if agent.prompt else _DEBATE
-    answers = "\n\n".join(f"Answer of teammate {i}:\n{text}" for i, text in enumerate(others, start=1))
-    return f"{lead}\n\nTask:\n{question(task)}\n\nYour previous answer:\n{own}\n\n{answers}"
+        return "\n".join((task.question, f"own {answer}", *(f"{i} {text}" for i, text in enumerate(others, start=1))))
+    values = {**of_task(task), "instruction": agent.prompt, "own": answer, "others": others}
+    return render(own.debate, _DEBATE, values)
 
 
 def compact_revision_prompt(question: str, own: str, leader: str) -> str:

@@ -58,8 +58,10 @@ def _matched(
     by_name = _by_name(agents)
     for benchmark, known in by_benchmark.items():
         for response in responses(ctx.experiment.engine.recorded, benchmark, by_name):
-            if response.task_id in known and response.sample_index < samples:
+            if response.task_id in known:
                 for agent in by_name[response.agent]:
+                    if response.sample_index >= agent.asked(samples):
+                        continue
                     yield agent, known[response.task_id], response
 
 
@@ -77,14 +79,19 @@ def _check(
             if recorded_id in known:
                 answers.update({(agent.name, known[recorded_id].task_id): n for agent in by_name[name]})
     for agent in agents:
-        short = [task for task in tasks.values() if answers[agent.name, task.task_id] < samples]
+        wanted = agent.asked(samples)
+        short = [task for task in tasks.values() if answers[agent.name, task.task_id] < wanted]
         if short:
             fewest = min(answers[agent.name, task.task_id] for task in short)
             raise BadInput(
-                f"proposals.{setting}: {samples} answers per agent and task are wanted, but {agent.model} has only "
-                f"{fewest} recorded for {len(short)} of {len(tasks)} tasks. "
+                f"{_setting(agent, setting)}: {wanted} answers per agent and task are wanted, but {agent.model} has "
+                f"only {fewest} recorded for {len(short)} of {len(tasks)} tasks. "
                 + (f"Set it to {fewest}." if fewest else "Add the agent to answered_by of these task sources.")
             )
+
+
+def _setting(agent: Agent, setting: str) -> str:
+    return f"proposals.{setting}" if agent.samples is None else f"team.agents: samples of {agent.name}"
 
 
 def _drafts(

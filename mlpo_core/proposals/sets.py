@@ -1,6 +1,6 @@
 """Which proposals a leader is shown together, for which tasks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow.compute as pc
 
@@ -13,11 +13,23 @@ _COLUMNS = ("task_id", "agent", "sample_index", "proposal_id", "response", "extr
 
 
 def proposal_sets(
-    index: TaskIndex, agents: Sequence[str], task_ids: Collection[str], limit: int
+    index: TaskIndex,
+    agents: Sequence[str],
+    task_ids: Collection[str],
+    limit: int,
+    asked: Mapping[str, int] | None = None,
 ) -> dict[str, dict[int, list[Proposal]]]:
     """The first `limit` proposal sets of these tasks: by task and variant j, the j-th sample of every agent, in order.
 
-    A variant for which an agent has no sample is left out.
+    A variant for which an agent has no sample is left out, unless the agent was asked less often than others: then its
+    samples stand in again, from the first.
+
+    Args:
+        index: Of the proposals.
+        agents: Names, in the order in which they are shown.
+        task_ids: The tasks.
+        limit: Variants of a task at most.
+        asked: How many samples agents were asked for that may have fewer than others.
     """
     found: dict[tuple[str, int, str], Proposal] = {}
     for batch in index.batches(task_ids, _COLUMNS):
@@ -25,9 +37,10 @@ def proposal_sets(
             found[row["task_id"], row["sample_index"], row["agent"]] = Proposal(
                 row["proposal_id"], row["response"], row["extracted"], row["correct"]
             )
+    asked = asked or {}
     variants: dict[str, dict[int, list[Proposal]]] = {}
     for task, j in sorted({(task, j) for task, j, _ in found}):
-        chosen = [found.get((task, j, agent)) for agent in agents]
+        chosen = [found.get((task, j, a)) or found.get((task, j % asked.get(a, j + 1), a)) for a in agents]
         complete = [p for p in chosen if p is not None]
         if len(complete) == len(agents):
             variants.setdefault(task, {})[j] = complete

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.engines.tolerant import generate
-from mlpo_core.experiment import RECORDED, Agent, EngineConfig, Proposals
+from mlpo_core.experiment import RECORDED, Agent, EngineConfig, Experiment, Proposals
 from mlpo_core.grading import Grader
-from mlpo_core.models.locate import Located, locate
+from mlpo_core.models.locate import Located, locate, tokenizer_of
 from mlpo_core.progress import log
+from mlpo_core.prompts import chat
 from mlpo_core.prompts.agent import agent_prompt
 from mlpo_core.prompts.task import question
 from mlpo_core.proposals.rows import Draft, graded
@@ -49,7 +50,7 @@ def plan(members: Sequence[Member], tasks: int, samples: int, shard_size: int) -
     Args:
         members: The agents that generate.
         tasks: How many tasks each answers.
-        samples: How many times.
+        samples: How many times, unless an agent's own `samples` says otherwise.
         shard_size: Proposals per shard at most.
     """
     models: dict[tuple[str, str | None, bool, EngineConfig | None], list[Member]] = {}
@@ -61,8 +62,9 @@ def plan(members: Sequence[Member], tasks: int, samples: int, shard_size: int) -
     for sharing in models.values():
         shards.append([])
         for member in sharing:
-            for start in range(0, tasks * samples, shard_size):
-                shards[-1].append(Shard(part, member, start, min(start + shard_size, tasks * samples)))
+            proposals = tasks * member.agent.asked(samples)
+            for start in range(0, proposals, shard_size):
+                shards[-1].append(Shard(part, member, start, min(start + shard_size, proposals)))
                 part += 1
     return shards
 
@@ -74,7 +76,7 @@ class Workload:
     Attributes:
         ctx: The stage.
         tasks: The tasks, longest question first.
-        samples: Answers of every agent to each.
+        samples: Answers of every agent to each, unless its own `samples` says otherwise.
         models: The shards by model.
     """
 
@@ -90,7 +92,8 @@ class Workload:
     def sample(self, shard: Shard, engine: Engine) -> list[Draft]:
         """The shard's responses. What failed has no text, and its error beside it."""
         work = list(_work(self.ctx, self.tasks, self.samples, shard))
-        requests = [Request(agent_prompt(d.task, shard.member.agent), d.row["seed"]) for d in work]
+        experiment, agent = self.ctx.experiment, shard.member.agent
+        requests = [first_request(experiment, agent, d.task, d.row["seed"]) for d in work]
         generations, errors = generate(engine, requests, shard.member.sampling)
         if prompt_tokens := sum(made.prompt_tokens for made in generations):
             hits = sum(made.cached_prompt_tokens for made in generations) / prompt_tokens
@@ -114,6 +117,18 @@ def workload(ctx: Context, tasks: Iterable[Task], samples: int) -> Workload:
     return Workload(
         ctx, ordered, samples, plan(members(ctx), len(ordered), samples, ctx.experiment.proposals.shard_size)
     )
+
+
+def check_system_prompts(ctx: Context, asked: Iterable[Member]) -> None:
+    """Refuse an agent with a system message whose model takes none, before anybody is asked anything.
+
+    Raises:
+        BadInput: Its chat template refuses one or leaves it out.
+    """
+    for member in asked:
+        agent = member.agent
+        if agent.system_prompt and ctx.experiment.engine_of(agent).kind != "openai":
+            chat.render(tokenizer_of(member.located, agent.trust_remote_code), "?", agent.system_prompt)
 
 
 def open_member(ctx: Context, member: Member) -> Engine:
@@ -143,7 +158,12 @@ def members(ctx: Context) -> list[Member]:
 def first_sampling(settings: Proposals, agent: Agent) -> Sampling:
     """How an agent is sampled before anybody else has answered."""
     temperature = settings.temperature if agent.temperature is None else agent.temperature
-    return Sampling(temperature, settings.top_p, settings.max_new_tokens)
+    return Sampling(temperature, settings.top_p if agent.top_p is None else agent.top_p, settings.max_new_tokens)
+
+
+def first_request(experiment: Experiment, agent: Agent, task: Task, seed: int) -> Request:
+    """What an agent is asked before anybody else has answered."""
+    return Request(agent_prompt(task, agent, experiment.prompts), seed, agent.system_prompt)
 
 
 def first_seed(seed: int, agent: str, task_id: str, sample: int) -> int:
@@ -154,9 +174,11 @@ def first_seed(seed: int, agent: str, task_id: str, sample: int) -> int:
 def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> Iterator[Draft]:
     """What is known of a shard's rows before anything is generated."""
     agent, sampling, revision = shard.member.agent, shard.member.sampling, shard.member.revision
+    samples = agent.asked(samples)
+    own = [text for text in (agent.system_prompt, ctx.experiment.prompts.agent) if text]
     for position in range(shard.start, shard.stop):
         task, sample_index = tasks[position // samples], position % samples
-        identity = (task.task_id, agent.name, sample_index, agent.model, revision, agent.prompt, sampling)
+        identity = (task.task_id, agent.name, sample_index, agent.model, revision, agent.prompt, sampling, *own)
         yield Draft(
             task,
             None,

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from mlpo_core.experiment import Agent, Experiment, Leader
+from mlpo_core.experiment import Agent, Experiment
 from mlpo_core.methods import Dialogue, Seed
 from mlpo_core.methods.attack import attack
 from mlpo_core.prompts.agent import agent_prompt
-from mlpo_core.prompts.budget import Proposal
-from mlpo_core.prompts.leader import leader_prompt, shown
+from mlpo_core.prompts.budget import PromptMaker, Proposal
 from mlpo_core.prompts.revision import debate_prompt, revision_prompt
 from mlpo_core.types import Task, stable_id
 
@@ -33,8 +32,10 @@ class Turn(NamedTuple):
         role: Who writes.
         agent: Agent name, or `leader`.
         seat: Position of the agent in the dialogue; -1, -2, … for the leader's first, second, … sample.
-        prompt: What is read.
+        prompt: What is read, after the system message.
+        system: The system message.
         input_ids: Rows that stand in the prompt.
+        shortened: How a leader prompt was made to fit (see `mlpo_core.prompts.budget.LeaderPrompt`).
         answers: What the seats answered, where the leader only names the one to trust.
     """
 
@@ -47,7 +48,9 @@ class Turn(NamedTuple):
     agent: str
     seat: int
     prompt: str
+    system: str
     input_ids: list[str]
+    shortened: str = ""
     answers: tuple[str, ...] = ()
 
 
@@ -56,23 +59,28 @@ class Conversations:
 
     Args:
         experiment: Names agents and leader.
+        maker: Makes the leader's prompts.
         dialogues: By method.
         tasks: The tasks.
         proposals: By task and sample index, the proposals of every agent in the team's order.
         samples: Samples of every agent per task.
+        asked: How many agents were asked: where fewer are in the team, the leader is told.
     """
 
     def __init__(
         self,
         experiment: Experiment,
-        leader: Leader,
+        maker: PromptMaker,
         dialogues: Mapping[str, Dialogue],
         tasks: Sequence[Task],
         proposals: Mapping[str, Mapping[int, Sequence[Proposal]]],
         samples: int,
+        asked: int = 0,
     ) -> None:
         self._experiment = experiment
-        self._leader = leader
+        self._maker = maker
+        self._asked = asked
+        self._leads = experiment.leader.system_prompt if experiment.leader else ""
         self._dialogues = dialogues
         self._tasks = tasks
         self._agents: dict[str, Agent] = {a.name: a for a in experiment.team.agents}
@@ -104,13 +112,14 @@ class Conversations:
             for seed in self._seeds:
                 for task in self._tasks:
                     seats = self._seats[dialogue.talk, seed.value, task.task_id]
-                    texts = [shown(s.response, s.extracted, self._leader) for s in seats]
-                    prompt = leader_prompt(task, texts)
+                    prompt, shortened = self._maker.written(task, seats, self._asked)
                     ids = [s.id for s in seats if s.id]
                     answers = tuple(s.response for s in seats) if dialogue.defers else ()
                     for vote in range(max(1, dialogue.votes)):
-                        turn = _turn(method, seed, task, round_, "leader", "leader", -1 - vote, prompt, ids)
-                        yield turn._replace(answers=answers)
+                        turn = _turn(
+                            method, seed, task, round_, "leader", "leader", -1 - vote, (prompt, self._leads), ids
+                        )
+                        yield turn._replace(answers=answers, shortened=shortened)
 
     def agent_turns(self, round_: int, agents: Sequence[str]) -> Iterator[Turn]:
         """The turns of some agents in a round. They read what stood before the round, whoever wrote first in it.
@@ -123,7 +132,8 @@ class Conversations:
                     for seat, agent in enumerate(dialogue.seats):
                         if agent in agents:
                             prompt, ids = self._revision(method, dialogue, seed, task, seat)
-                            yield _turn(dialogue.talk, seed, task, round_, "agent", agent, seat, prompt, ids)
+                            read = (prompt, self._agents[agent].system_prompt)
+                            yield _turn(dialogue.talk, seed, task, round_, "agent", agent, seat, read, ids)
 
     def hear(self, turn: Turn, row: Mapping[str, Any]) -> None:
         """Take a generation in."""
@@ -149,14 +159,14 @@ class Conversations:
 
     def _revision(self, method: str, dialogue: Dialogue, seed: Seed, task: Task, seat: int) -> tuple[str, list[str]]:
         seats = self._seats[dialogue.talk, seed.value, task.task_id]
-        own, agent = seats[seat], self._agents[dialogue.seats[seat]]
+        own, agent, templates = seats[seat], self._agents[dialogue.seats[seat]], self._experiment.prompts
         if dialogue.greedy:
-            return agent_prompt(task, agent), []
+            return agent_prompt(task, agent, templates), []
         if dialogue.revise == "leader":
             led = self._written[method, seed.value, task.task_id]
-            return revision_prompt(task, agent, own.response, led.response), [own.id, led.id]
+            return revision_prompt(task, agent, own.response, led.response, templates), [own.id, led.id]
         others = [s for i, s in enumerate(seats) if i != seat]
-        prompt = debate_prompt(task, agent, own.response, [s.response for s in others])
+        prompt = debate_prompt(task, agent, own.response, [s.response for s in others], templates)
         return prompt, [own.id, *(s.id for s in others)]
 
 
@@ -173,8 +183,8 @@ def _turn(
     role: Literal["agent", "leader"],
     agent: str,
     seat: int,
-    prompt: str,
+    read: tuple[str, str],
     ids: list[str],
 ) -> Turn:
     id_ = stable_id("generation", name, seed.value, task.task_id, round_, role, agent, seat)
-    return Turn(id_, name, seed.value, task, round_, role, agent, seat, prompt, ids)
+    return Turn(id_, name, seed.value, task, round_, role, agent, seat, *read, ids)

@@ -6,6 +6,7 @@ not grow with their number; within a chunk each model is started once a round, f
 together. One model's generations in one round are one part: the unit of resume.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -29,6 +30,7 @@ from mlpo_core.rounds.contamination import check_disjoint
 from mlpo_core.rounds.conversation import Conversations, Turn, seeds
 from mlpo_core.rounds.latency import time_first_answers, time_turns
 from mlpo_core.rounds.requests import leading, request_of, revising
+from mlpo_core.store import Dataset
 from mlpo_core.store.schemas import TRAINED
 from mlpo_core.store.streaming import sums
 from mlpo_core.tasks import read_tasks
@@ -69,23 +71,35 @@ def run(ctx: Context) -> dict[str, Any]:
     trained = {name: data for name, data in ctx.inputs.items() if name in TRAINED}
     check_disjoint(trained, ctx.inputs["tasks"], ctx.store)
     tasks = list(read_tasks(ctx.inputs["tasks"], {"test"}).values())
+    return rounds_on(ctx, leader, tasks, ctx.inputs["benchmark_proposals"])
+
+
+def rounds_on(ctx: Context, leader: Leader, tasks: Sequence[Task], proposals: Dataset) -> dict[str, Any]:
+    """Write the generations of every round on some tasks.
+
+    Args:
+        ctx: Of the stage.
+        leader: Its leader's settings.
+        tasks: The tasks.
+        proposals: The agents' first answers to them.
+    """
     agents = [a.name for a in ctx.experiment.team.agents]
-    samples = samples_per_agent(ctx.inputs["benchmark_proposals"], [t.task_id for t in tasks], agents)
+    samples = samples_per_agent(proposals, [t.task_id for t in tasks], agents)
     dialogues, not_run = _dialogues(ctx, leader, samples)
     steps = list(_steps(ctx, leader, dialogues))
     written = sum(max(1, dialogue.votes) for dialogue in dialogues.values())
     per_task = max(1, written * len(ctx.experiment.benchmark.seeds))
     chunks = shards(tasks, max(1, _CHUNK_ROWS // per_task)) if dialogues else []
-    index = TaskIndex(ctx.inputs["benchmark_proposals"])
-    maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
-    start = partial(_start, ctx, leader, dialogues, index, samples)
+    index = TaskIndex(proposals)
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.prompts)
+    start = partial(_start, ctx, maker, dialogues, index, samples)
     done = ctx.writer.done()
     timed = chunks[0][: ctx.experiment.benchmark.latency_tasks] if chunks else []
     pending = [i for i in range(len(chunks)) if any(i * len(steps) + s not in done for s in range(len(steps)))]
     for i in pending:
         _check_prompts(start(chunks[i]), steps, maker, leader)
     with Grader() as grader:
-        for i in track(pending, "team_rounds", len(pending), "chunks"):
+        for i in track(pending, ctx.writer.asset, len(pending), "chunks"):
             conversations = start(chunks[i])
             for part, step in enumerate(track(steps, "rounds", len(steps), "steps"), i * len(steps)):
                 _take(ctx, part, step, conversations, maker, leader, grader, () if i else timed)
@@ -153,7 +167,12 @@ def _open_leader(ctx: Context, leader: Leader, asset: str) -> Engine:
 
 
 def _start(
-    ctx: Context, leader: Leader, dialogues: dict[str, Dialogue], index: TaskIndex, samples: int, tasks: Sequence[Task]
+    ctx: Context,
+    maker: PromptMaker,
+    dialogues: dict[str, Dialogue],
+    index: TaskIndex,
+    samples: int,
+    tasks: Sequence[Task],
 ) -> Conversations:
     """The conversations of a chunk before anybody has written."""
     experiment = ctx.experiment
@@ -163,7 +182,7 @@ def _start(
     agents = [a.name for a in experiment.team.agents]
     limit = max(drawn, default=-1) + 1
     proposals = proposal_sets(index, agents, [t.task_id for t in tasks], limit)
-    return Conversations(experiment, leader, dialogues, tasks, proposals, samples)
+    return Conversations(experiment, maker, dialogues, tasks, proposals, samples)
 
 
 def _check_prompts(conversations: Conversations, steps: Sequence[Step], maker: PromptMaker, leader: Leader) -> None:
@@ -235,6 +254,7 @@ def _rows(turns: Sequence[Turn], generations: Sequence[Generation], grader: Grad
             "role": turn.role,
             "agent": turn.agent,
             "input_ids": turn.input_ids,
+            "shortened": turn.shortened or None,
             "response": text,
             "extracted": verdict.extracted,
             "correct": verdict.correct,
@@ -250,6 +270,10 @@ def _describe(ctx: Context, parts: Sequence[int]) -> dict[str, Any]:
         for part in parts:
             yield from ctx.writer.part(part).to_batches()
 
+    shortened = Counter[str]()
+    for part in parts:
+        column = ctx.writer.part(part)["shortened"]
+        shortened.update(how.partition(":")[0] for how in column.drop_null().to_pylist())
     totals = sums(batches(), ("method", "role", "round"), ("correct", "completion_tokens", "amortised_s")).to_pylist()
     accuracy: dict[str, dict[str, float]] = {}
     for row in totals:
@@ -264,4 +288,6 @@ def _describe(ctx: Context, parts: Sequence[int]) -> dict[str, Any]:
         "completion_tokens_per_s": round(tokens / seconds, 1) if seconds else 0.0,
         "rounds": ctx.experiment.inference.rounds,
     }
-    return {"headline": headline, "accuracy_by_round": accuracy}
+    if shortened:
+        headline["leader_prompts_shortened"] = shortened.total()
+    return {"headline": headline, "accuracy_by_round": accuracy, "shortened": dict(shortened)}

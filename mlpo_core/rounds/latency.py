@@ -12,8 +12,7 @@ from typing import NamedTuple
 from mlpo_core.context import Context
 from mlpo_core.engines import Engine, Sampling
 from mlpo_core.progress import log
-from mlpo_core.prompts.agent import agent_prompt
-from mlpo_core.proposals.workload import members, open_member
+from mlpo_core.proposals.workload import first_request, members, open_member
 from mlpo_core.rounds.conversation import Turn
 from mlpo_core.store import Dataset
 from mlpo_core.types import Request, Task
@@ -65,7 +64,7 @@ def time_first_answers(ctx: Context, tasks: Sequence[Task]) -> None:
         return
     found: list[Timed] = []
     for member in members(ctx):
-        queries = [[Request(agent_prompt(task, member.agent), ctx.experiment.seed)] for task in tasks]
+        queries = [[first_request(ctx.experiment, member.agent, task, ctx.experiment.seed)] for task in tasks]
         with open_member(ctx, member) as engine:
             seconds = _seconds(engine, queries, member.sampling)
         found += [Timed("", t.task_id, 0, member.agent.name, s) for t, s in zip(tasks, seconds, strict=True)]

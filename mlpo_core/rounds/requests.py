@@ -10,7 +10,7 @@ def revising(experiment: Experiment, agent: Agent) -> Sampling:
     """How an agent is sampled when it revises its answer."""
     settings = experiment.proposals
     warmth = experiment.inference.agent_temperature if agent.temperature is None else agent.temperature
-    return Sampling(warmth, settings.top_p, settings.max_new_tokens)
+    return Sampling(warmth, settings.top_p if agent.top_p is None else agent.top_p, settings.max_new_tokens)
 
 
 def leading(experiment: Experiment, leader: Leader) -> Sampling:
@@ -20,4 +20,5 @@ def leading(experiment: Experiment, leader: Leader) -> Sampling:
 
 def request_of(experiment: Experiment, turn: Turn, sampling: Sampling) -> Request:
     """What an engine is asked for a turn. A greedy request has no seed, so that equal ones are made once."""
-    return Request(turn.prompt, 0 if sampling.temperature == 0 else stable_seed("turn", experiment.seed, turn.id))
+    seed = 0 if sampling.temperature == 0 else stable_seed("turn", experiment.seed, turn.id)
+    return Request(turn.prompt, seed, turn.system)

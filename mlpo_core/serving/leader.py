@@ -13,6 +13,7 @@ from mlpo_core.grading import Grader
 from mlpo_core.prompts.budget import PromptMaker
 from mlpo_core.serving.answer import Answer
 from mlpo_core.serving.plan import Plan, Wishes, parse
+from mlpo_core.serving.published import is_published, of_published
 from mlpo_core.serving.questions import as_task
 from mlpo_core.serving.source import Source, of_experiment
 from mlpo_core.serving.talk import Draw, House, Talk
@@ -44,38 +45,57 @@ class Leader:
             )
         self._source = source
         tokenizer = _tokenizer(source)
-        self._house = House(Team(source, wait_s), PromptMaker(tokenizer, settings), Lock(), Grader(1), floor)
+        self._house = House(
+            Team(source, wait_s), PromptMaker(tokenizer, settings, source.experiment.prompts), Lock(), Grader(1), floor
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="leader", daemon=True)
         self._thread.start()
 
     @classmethod
     def load(
-        cls, which: str | Path | Experiment, store: Store | None = None, wait_s: float = WAIT_S, floor: int = 1
+        cls,
+        which: str | Path | Experiment,
+        store: Store | None = None,
+        wait_s: float = WAIT_S,
+        floor: int = 1,
+        team: str = "",
     ) -> Self:
-        """The leader that an experiment has trained, with its team.
+        """The leader that an experiment has trained, or one that was published, with its team.
 
         Args:
-            which: The experiment, or its name in experiments/ or YAML file.
+            which: The experiment, or its name in experiments/ or YAML file; or a published folder, or `hub:OWNER/NAME`.
             store: Where its versions are; by default `$MLPO_ROOT`, or `.mlpo`.
             wait_s: Seconds after which an agent is left out.
             floor: Fewest agents that must have answered.
+            team: An experiment whose team a published leader leads instead of its own.
 
         Raises:
-            BadInput: There is no such experiment, or its leader has not been trained; names the command that does.
+            BadInput: There is no such experiment or folder, or its leader has not been trained, or its team cannot be
+                reached; says what to do.
         """
+        store = store or Store()
+        if not isinstance(which, Experiment) and is_published(str(which)):
+            return cls(of_published(str(which), store, team), wait_s, floor)
+        if team:
+            raise BadInput(f"{which}: only a published leader takes another team; an experiment names its own")
         experiment = which if isinstance(which, Experiment) else read(str(which))
-        return cls(of_experiment(experiment, store or Store()), wait_s, floor)
+        return cls(of_experiment(experiment, store), wait_s, floor)
 
     @property
     def name(self) -> str:
-        """Name of the experiment."""
+        """Name of the experiment that trained it."""
         return self._source.experiment.name
 
     @property
     def rounds(self) -> int:
         """T, as the experiment says."""
         return self._source.experiment.inference.rounds
+
+    @property
+    def adapts(self) -> bool:
+        """Whether it was chosen when the method `adaptive` stops."""
+        return self._source.stop is not None
 
     @property
     def agents(self) -> list[str]:
@@ -105,7 +125,7 @@ class Leader:
 
         Args:
             question: The question, with lettered options below it if it has any.
-            method: `mlpo`, `mlpo@T=2`, `solo` or `vote`.
+            method: `mlpo`, `mlpo@T=2`, `solo`, `vote` or `adaptive`.
             rounds: T; by default the experiment's.
             wishes: What is sampled otherwise than the experiment says.
             hear: Takes all that has been written of the final answer, again and again, in another thread.

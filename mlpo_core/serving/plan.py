@@ -7,18 +7,20 @@ from mlpo_core.serving.refusal import Refusal
 
 MOST_ROUNDS = 20
 """A question costs so many times K + 1 calls at most."""
-_METHOD = re.compile(r"(mlpo|solo|vote)(?:@T=(\d{1,4}))?")
+METHODS = ("mlpo", "solo", "vote", "adaptive")
+_METHOD = re.compile(r"(mlpo|solo|vote|adaptive)(?:@T=(\d{1,4}))?")
 
 
 class Plan(NamedTuple):
     """How a question is answered.
 
     Attributes:
-        method: `mlpo`: the leader with its team; `solo`: the leader alone; `vote`: the team without it.
-        rounds: T; 1 where there are none.
+        method: `mlpo`: the leader with its team; `solo`: the leader alone; `vote`: the team without it; `adaptive`: the
+            leader with as much of its team as pays.
+        rounds: T, at most where the method is `adaptive`; 1 where there are none.
     """
 
-    method: Literal["mlpo", "solo", "vote"]
+    method: Literal["mlpo", "solo", "vote", "adaptive"]
     rounds: int
 
 
@@ -41,17 +43,19 @@ class Wishes(NamedTuple):
 
 
 def parse(method: str, rounds: int) -> Plan:
-    """The plan that `mlpo`, `mlpo@T=2`, `solo` or `vote` means; `rounds` is the experiment's own T.
+    """The plan that `mlpo`, `mlpo@T=2`, `solo`, `vote` or `adaptive` means; `rounds` is the experiment's own T.
 
     Raises:
         Refusal: There is no such method, or T is out of bounds.
     """
     found = _METHOD.fullmatch(method)
     if not found or (found[2] and found[1] != "mlpo"):
-        raise Refusal(f"no method {method!r:.60}: there are mlpo, mlpo@T=1 (or more), solo and vote", param="model")
-    if found[1] != "mlpo":
+        raise Refusal(
+            f"no method {method!r:.60}: there are mlpo, mlpo@T=1 (or more), solo, vote, adaptive", param="model"
+        )
+    if found[1] in ("solo", "vote"):
         return Plan("solo" if found[1] == "solo" else "vote", 1)
     wanted = int(found[2]) if found[2] else rounds
     if not 1 <= wanted <= MOST_ROUNDS:
         raise Refusal(f"T={wanted}: rounds go from 1 to {MOST_ROUNDS}", param="model")
-    return Plan("mlpo", wanted)
+    return Plan("adaptive" if found[1] == "adaptive" else "mlpo", wanted)

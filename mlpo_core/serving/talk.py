@@ -6,7 +6,7 @@ keeps it.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -15,14 +15,12 @@ import numpy as np
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Agent, Experiment
 from mlpo_core.grading import Grader
-from mlpo_core.methods.evidence import canonical
+from mlpo_core.methods.adaptive import form, together
 from mlpo_core.methods.leaders import led
 from mlpo_core.methods.votes import tally
-from mlpo_core.prompts.agent import agent_prompt
 from mlpo_core.prompts.budget import PromptMaker, Proposal
-from mlpo_core.prompts.leader import leader_prompt, with_absent
-from mlpo_core.proposals.workload import first_sampling, first_seed
-from mlpo_core.rounds.conversation import Conversations
+from mlpo_core.proposals.workload import first_request, first_sampling, first_seed
+from mlpo_core.rounds.conversation import Conversations, Turn
 from mlpo_core.rounds.requests import leading, request_of, revising
 from mlpo_core.serving.answer import Absent, Answer, Call
 from mlpo_core.serving.member import Member, Reply, Unanswered
@@ -30,7 +28,7 @@ from mlpo_core.serving.plan import Plan, Wishes
 from mlpo_core.serving.refusal import Refusal
 from mlpo_core.serving.source import LEADER
 from mlpo_core.serving.team import Team
-from mlpo_core.types import Request, Task, stable_seed
+from mlpo_core.types import Task, stable_seed
 
 
 class Draw(NamedTuple):
@@ -97,10 +95,8 @@ class Talk:
             Refusal: Too few agents answered, the leader did not, or the prompt does not fit.
         """
         began = time.monotonic()
-        await self._check_length(leader_prompt(self._task, ()))  # before anything is paid
-        answered = {} if self._plan.method == "solo" else await self._first_answers()
-        self._agents_s += time.monotonic() - began
-        final = await self._vote(answered) if self._plan.method == "vote" else await self._rounds(answered)
+        await self._check_length(self._house.maker.show(self._task, ()))  # before anything is paid
+        final = await self._adaptive() if self._plan.method == "adaptive" else await self._final()
         seconds = time.monotonic() - began
         return Answer(
             final.text,
@@ -113,30 +109,76 @@ class Talk:
             self._wishes.stop,
         )
 
+    async def _final(self) -> Reply:
+        """The last word by a method that asks everybody at once."""
+        if self._plan.method == "solo":
+            return await self._rounds({}, 0)
+        answered = await self._first_answers()
+        return await (self._vote(answered) if self._plan.method == "vote" else self._rounds(answered, self._k))
+
+    async def _adaptive(self) -> Reply:
+        """The last word of the leader with as much of its team as pays (`mlpo_core.methods.adaptive`)."""
+        policy, agents = self._house.team.stop, self._experiment.team.agents
+        if policy is None:
+            raise Refusal(
+                "adaptive: it was not chosen when to stop (inference.stop, with mlpo_leader/adaptive in "
+                "benchmark.methods)",
+                404,
+                "model_not_found",
+                "model",
+            )
+        hear, self._hear = self._hear, None  # of a leader that is asked again nobody hears what was not the last word
+        first = await self._ask(agents[: policy.first])
+        if policy.first and len(first) == policy.first:
+            said = await self._forms([reply.text for reply in first.values()])
+            if together(said, said[0]):
+                alone = await self._rounds({}, 0)
+                if together(said, (await self._forms([alone.text]))[0]):
+                    return alone
+        answered = {**first, **await self._ask(agents[policy.first :])}
+        self._require(answered)
+        self._hear = hear
+        return await self._rounds(answered, self._k, policy.agree)
+
     async def _first_answers(self) -> dict[str, Reply]:
         """What every agent says before anybody else has; those that say nothing are left out."""
-        experiment, agents = self._experiment, self._experiment.team.agents
+        answered = await self._ask(self._experiment.team.agents)
+        self._require(answered)
+        return answered
+
+    async def _ask(self, agents: Sequence[Agent]) -> dict[str, Reply]:
+        """The first answers of some agents, by name."""
+        began, experiment = time.monotonic(), self._experiment
 
         def ask(agent: Agent) -> Awaitable[Reply]:
             seed = first_seed(experiment.seed, agent.name, self._task.task_id, self._draw.sample)
-            request = Request(agent_prompt(self._task, agent), seed)
+            request = first_request(experiment, agent, self._task, seed)
             return self._member(agent.name).ask(0, request, first_sampling(experiment.proposals, agent))
 
         replies = await self._together([agent.name for agent in agents], 0, [ask(agent) for agent in agents])
-        answered = {agent.name: reply for agent, reply in zip(agents, replies, strict=True) if reply}
+        self._agents_s += time.monotonic() - began
+        return {agent.name: reply for agent, reply in zip(agents, replies, strict=True) if reply}
+
+    def _require(self, answered: Mapping[str, Reply]) -> None:
+        """Refuse where fewer answered than must."""
         if len(answered) < self._house.floor:
             reasons = "; ".join(f"{a.member}: {a.why}" for a in self._absent)
             raise Refusal(
-                f"{len(answered)} of {len(agents)} agents answered, fewer than the {self._house.floor} asked for "
+                f"{len(answered)} of {self._k} agents answered, fewer than the {self._house.floor} asked for "
                 f"({reasons})",
                 503,
                 "too_few_agents",
                 retry_after=10,
             )
-        return answered
 
-    async def _rounds(self, answered: dict[str, Reply]) -> Reply:
-        """The leader's last word."""
+    async def _rounds(self, answered: dict[str, Reply], asked: int, agree: int | None = None) -> Reply:
+        """The leader's last word.
+
+        Args:
+            answered: The team's first answers; empty: the leader is alone.
+            asked: Agents that were asked.
+            agree: Ends after a round in which so many say what the leader says.
+        """
         assert self._experiment.leader  # noqa: S101 - narrows a type
         extracted = await self._extracted([reply.text for reply in answered.values()])
         proposals = [
@@ -146,14 +188,23 @@ class Talk:
         method = led(LEADER, tuple(answered))
         seen = _seen(self._experiment, tuple(answered), self._plan.rounds, self._draw.seed)
         drawn = {self._task.task_id: {0: proposals}}
-        talk = Conversations(seen, self._experiment.leader, {method.name: method.dialogue}, [self._task], drawn, 1)
+        talk = Conversations(seen, self._house.maker, {method.name: method.dialogue}, [self._task], drawn, 1, asked)
         rounds = method.dialogue.rounds(seen)
+        current = {name: reply.text for name, reply in answered.items()}
         for round_ in range(rounds - 1):
-            await self._leader(talk, round_, None)
-            await self._revisions(talk, round_ + 1, list(answered))
+            written = await self._leader(talk, round_, None)
+            if agree is not None and await self._agreeing(written, current) >= agree:
+                return written
+            current |= await self._revisions(talk, round_ + 1, list(answered))
         return await self._leader(talk, rounds - 1, self._hear)
 
-    async def _revisions(self, talk: Conversations, round_: int, agents: Sequence[str]) -> None:
+    async def _agreeing(self, written: Reply, current: Mapping[str, str]) -> int:
+        """How many say what the leader says."""
+        leader, *team = await self._forms([written.text, *current.values()])
+        return 0 if leader is None else team.count(leader)
+
+    async def _revisions(self, talk: Conversations, round_: int, agents: Sequence[str]) -> dict[str, str]:
+        """The agents' new answers; one that gives none keeps its own."""
         began = time.monotonic()
         turns = list(talk.agent_turns(round_, agents))
         samplings = {agent.name: revising(self._experiment, agent) for agent in self._experiment.team.agents}
@@ -169,19 +220,20 @@ class Talk:
             talk.hear(turn, {"response": text, "extracted": found})
         talk.end_agents_turn()
         self._agents_s += time.monotonic() - began
+        return {turn.agent: text for turn, text in heard}
 
     async def _leader(self, talk: Conversations, round_: int, hear: Callable[[str], None] | None) -> Reply:
         """What the leader writes in a round; the wishes on length are on the last."""
         leader, wishes = self._experiment.leader, self._wishes
         assert leader  # noqa: S101 - narrows a type
-        [turn] = talk.leader_turns(round_, LEADER)
-        turn = turn._replace(prompt=with_absent(self._task, turn.prompt, len(turn.input_ids), self._asked))
+        [turn] = await asyncio.to_thread(self._turns, talk, round_)
         sampling = leading(self._experiment, leader)
         sampling = sampling._replace(
             temperature=sampling.temperature if wishes.temperature is None else wishes.temperature,
             top_p=sampling.top_p if wishes.top_p is None else wishes.top_p,
         )
-        if wishes.max_tokens is not None and round_ == self._plan.rounds - 1:
+        last = round_ == self._plan.rounds - 1 or self._plan.method == "adaptive"  # whose every round may be it
+        if wishes.max_tokens is not None and last:
             sampling = sampling._replace(max_new_tokens=min(wishes.max_tokens, sampling.max_new_tokens))
         await self._check_length(turn.prompt)
         request = request_of(self._experiment, turn, sampling)
@@ -194,9 +246,9 @@ class Talk:
         return reply
 
     @property
-    def _asked(self) -> int:
-        """Agents that were asked."""
-        return 0 if self._plan.method == "solo" else len(self._experiment.team.agents)
+    def _k(self) -> int:
+        """Agents of the team."""
+        return len(self._experiment.team.agents)
 
     async def _check_length(self, prompt: str) -> None:
         leader = self._experiment.leader
@@ -205,7 +257,8 @@ class Talk:
         if tokens > (most := leader.max_context - leader.max_new_tokens):
             raise Refusal(
                 f"the leader's prompt has {tokens} tokens and {most} fit (leader.max_context less "
-                "leader.max_new_tokens): ask something shorter, or show the leader less (leader.information)",
+                "leader.max_new_tokens): ask something shorter, or show the leader less "
+                "(leader.information, leader.shorten)",
                 code="context_length_exceeded",
                 param="messages",
             )
@@ -213,8 +266,7 @@ class Talk:
     async def _vote(self, answered: dict[str, Reply]) -> Reply:
         """The answer that most of the team gave; a tie is drawn as in the benchmark."""
         replies = list(answered.values())
-        extracted = await self._read([reply.text for reply in replies])
-        forms = [None if found is None else canonical(self._task.answer_kind, found) for found in extracted]
+        forms = await self._forms([reply.text for reply in replies])
         answers = sorted({form for form in forms if form is not None})
         codes = np.array([[-1 if form is None else answers.index(form) for form in forms]])
         name = f"majority_vote@{len(replies)}"
@@ -243,14 +295,22 @@ class Talk:
     async def _extracted(self, texts: Sequence[str]) -> list[str | None]:
         """The answers read out of texts, where the leader is shown these."""
         assert self._experiment.leader  # noqa: S101 - narrows a type
-        if self._experiment.leader.information != "answers":
+        if "answers" not in (self._experiment.leader.information, self._experiment.leader.shorten):
             return [None] * len(texts)
         return await self._read(texts)
+
+    async def _forms(self, texts: Sequence[str]) -> list[str | None]:
+        """The answers read out of texts, as they are compared."""
+        return [form(self._task.answer_kind, found) for found in await self._read(texts)]
 
     async def _read(self, texts: Sequence[str]) -> list[str | None]:
         """The answers read out of texts."""
         pairs = [(self._task, text) for text in texts]
         return [v.extracted for v in await asyncio.to_thread(self._house.grader.grade_many, pairs)]
+
+    def _turns(self, talk: Conversations, round_: int) -> list[Turn]:
+        with self._house.counting:  # a prompt that is shortened is counted
+            return list(talk.leader_turns(round_, LEADER))
 
     def _count(self, prompt: str) -> int:
         with self._house.counting:

@@ -24,6 +24,7 @@ class Team:
 
     def __init__(self, source: Source, wait_s: float) -> None:
         self.experiment: Experiment = source.experiment
+        self.stop = source.stop
         self._lines: dict[_Model, Line] = {}
         self._turns = Turns()
         models = _models(source)

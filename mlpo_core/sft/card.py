@@ -25,6 +25,7 @@ def describe(ctx: Context, shards: int, hard: int, used: int, dropped: dict[str,
     """
     kinds: Counter[str] = Counter()
     mix: Counter[str] = Counter()
+    shortened: Counter[str] = Counter()
     tokens: dict[str, list[int]] = {}
     trained: set[str] = set()
     replayed: set[str] = set()
@@ -33,6 +34,8 @@ def describe(ctx: Context, shards: int, hard: int, used: int, dropped: dict[str,
     for part in parts:
         for row in ctx.writer.part(part).to_pylist():
             kinds[row["kind"]] += 1
+            if row["shortened"]:
+                shortened[row["shortened"].partition(":")[0]] += 1
             mix[f"{row['benchmark']}, {row['kind']}, {row['mode']}"] += 1
             tokens.setdefault(row["kind"], []).append(row["tokens"])
             if row["kind"] == "replay":
@@ -55,6 +58,7 @@ def describe(ctx: Context, shards: int, hard: int, used: int, dropped: dict[str,
             "Source mix (benchmark, kind, prompt)": dict(sorted(mix.items())),
             "Prompts": {"hard training tasks": hard, "sampled": used, "kept": kept, "dropped": used - kept},
             "Dropped": dropped,
+            "Prompts shortened to fit": dict(shortened),
             "Base leader's samples": _samples(ctx, shards),
             "Sampling": {
                 "samples per prompt": settings.samples,

@@ -41,7 +41,7 @@ def run(ctx: Context) -> dict[str, Any]:
     hard = sorted(hard_train_tasks(ctx, tasks), key=lambda t: stable_id("sft", ctx.experiment.seed, t))
     used = hard[: settings.tasks]
     work = shards(used, _SHARD_TASKS)
-    maker = PromptMaker(leader_tokenizer(ctx, leader), leader)
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.prompts)
     index = TaskIndex(ctx.inputs["agent_proposals"])
     missing = [i for i in range(len(work)) if i not in ctx.writer.done()]
     prompted = {i: _prompts(ctx, index, tasks, work[i], i * _SHARD_TASKS, maker) for i in missing}
@@ -93,7 +93,8 @@ def _prompts(
 ) -> list[Prompted]:
     """The prompts of a shard. A task that should show a team but has no complete proposal set gets none."""
     agents = [a.name for a in ctx.experiment.team.agents]
-    sets = proposal_sets(index, agents, ids, _VARIANTS)
+    asked = {a.name: a.samples for a in ctx.experiment.team.agents if a.samples is not None}
+    sets = proposal_sets(index, agents, ids, _VARIANTS, asked)
     found: list[Prompted] = []
     for position, task_id in enumerate(ids, start):
         task = tasks[task_id]
@@ -144,10 +145,15 @@ def _shard(
 def _connect(ctx: Context, chosen: list[tuple[Prompted, traces.Chosen]], engine: Engine) -> list[str | None]:
     """What joins the attempts of each trace; None where the leader wrote nothing that can be used."""
     if ctx.experiment.sft.connector == "template":
-        return [traces.template(item.task, c.wrong) if c.wrong else "" for item, c in chosen]
+        return [traces.template(item.task, c.wrong, ctx.experiment.prompts) if c.wrong else "" for item, c in chosen]
     wanted = [(i, item, c.wrong) for i, (item, c) in enumerate(chosen) if c.wrong]
+    system = ctx.experiment.leader.system_prompt if ctx.experiment.leader else ""
     requests = [
-        Request(connector_prompt(item.task, wrong.reasoning), stable_seed("connector", wrong.draft_id))
+        Request(
+            connector_prompt(item.task, wrong.reasoning, ctx.experiment.prompts),
+            stable_seed("connector", wrong.draft_id),
+            system,
+        )
         for _, item, wrong in wanted
     ]
     texts = engine.generate(requests, Sampling(ctx.experiment.sft.temperature, 1.0, 96)) if requests else []
@@ -166,6 +172,7 @@ def _row(item: Prompted, trace: traces.Trace, maker: PromptMaker) -> dict[str, A
         "mode": item.mode,
         "proposal_ids": item.made.proposal_ids,
         "prompt": item.made.prompt,
+        "shortened": item.made.shortened or None,
         "completion": trace.completion,
         "completion_segments": [s._asdict() for s in trace.segments],
         "draft_ids": list(trace.draft_ids),
@@ -192,6 +199,7 @@ def _replay(ctx: Context, part: int, kept: int, maker: PromptMaker) -> None:
                 "mode": "team" if "\n" in prompt else "solo",
                 "proposal_ids": [],
                 "prompt": prompt,
+                "shortened": None,
                 "completion": completion,
                 "completion_segments": [{"text": completion, "train": True}],
                 "draft_ids": [],

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from mlpo_core.experiment import STANDARD, Prompts
 from mlpo_core.prompts.connector import connector
 from mlpo_core.types import Task, Verdict
 
@@ -109,9 +110,9 @@ def choose(drafts: Sequence[Draft], backtrack: bool) -> Chosen | str:
     return "wrong and right samples reason alike"
 
 
-def template(task: Task, wrong: Attempt) -> str:
+def template(task: Task, wrong: Attempt, own: Prompts = STANDARD) -> str:
     """The standard connector after a wrong attempt."""
-    return connector(task, None if wrong.extracted in wrong.reasoning else wrong.extracted)
+    return connector(task, None if wrong.extracted in wrong.reasoning else wrong.extracted, own)
 
 
 def written(text: str) -> str | None:

@@ -77,6 +77,10 @@ _HARD_FIELDS = [
     _f("reason", S, f"{_P}.correct", doc="kept, easy, hopeless, no_proposals or refused (by filter.keep)"),
 ]
 
+_SHORTENED = (
+    "how the leader's prompt was made to fit: tail:CHARACTERS of every answer, or answers; null where it was not"
+)
+
 _SHOWN = ["tasks.question", "tasks.choices", f"{_P}.response"]
 _SFT_FIELDS = [
     _f("trace_id", S, f"{_P}.proposal_id", "tasks.task_id", doc="hash of prompt and completion"),
@@ -86,6 +90,7 @@ _SFT_FIELDS = [
     _f("mode", S, doc="team (proposals shown) or solo"),
     _f("proposal_ids", IDS, f"{_P}.proposal_id", doc="proposals shown, in order"),
     _f("prompt", S, *_SHOWN, doc="user turn"),
+    _f("shortened", S, *_SHOWN, doc=_SHORTENED, nullable=True),
     _f("completion", S, *_SHOWN, "base_models.name", "tasks.answer", doc="what the leader learns to write"),
     _f("completion_segments", SEGMENTS, *_SHOWN, doc="pieces that concatenate to completion; train=false is masked"),
     _f("draft_ids", IDS, "base_models.name", doc="ids of the leader's own samples it is made of, wrong first"),
@@ -101,6 +106,7 @@ _MLPO_FIELDS = [
     _f("mode", S, doc="team or solo"),
     _f("proposal_ids", IDS, f"{_P}.proposal_id", doc="proposals shown, in order"),
     _f("prompt", S, *_SHOWN, doc="user turn"),
+    _f("shortened", S, *_SHOWN, doc=_SHORTENED, nullable=True),
     _f("prompt_tokens", I32, *_SHOWN, doc="tokens of the rendered prompt"),
     _f("n_correct_shown", I32, f"{_P}.correct", doc="how many shown proposals are right"),
     _f("answer", S, "tasks.answer", doc="gold answer for the reward"),
@@ -111,25 +117,30 @@ _MLPO_FIELDS = [
 ]
 
 _BP = "benchmark_proposals"
-_TEXT = ["tasks.question", "tasks.choices", f"{_BP}.response"]
-_ROUND_FIELDS = [
-    _f("generation_id", S, f"{_BP}.proposal_id", doc="hash of method, task, seed, round, role and agent"),
-    _f("method", S, doc="the method this generation belongs to"),
-    _f("seed", pa.int64(), doc="evaluation seed"),
-    _f("task_id", S, "tasks.task_id", doc="the task"),
-    _f("round", I32, doc="0-based round"),
-    _f("role", S, doc="agent or leader"),
-    _f("agent", S, "base_models.name", doc="agent name, or leader"),
-    _f("input_ids", IDS, f"{_BP}.proposal_id", doc="proposals and generations that stood in the prompt"),
-    _f("response", S, *_TEXT, doc="what was written"),
-    _f("extracted", S, *_TEXT, doc="the answer read out of it", nullable=True),
-    _f("correct", B, *_TEXT, "tasks.answer", doc="whether it equals the gold answer"),
-    _f("prompt_tokens", I32, *_TEXT, doc="tokens of the prompt"),
-    _f("cached_prompt_tokens", I32, *_TEXT, doc="of them served from a prefix cache"),
-    _f("completion_tokens", I32, *_TEXT, doc="tokens written"),
-    _f("finish_reason", S, *_TEXT, doc="stop, length or error"),
-    _f("amortised_s", F64, doc="batch wall seconds over rows", nullable=True),
-]
+
+
+def _round_fields(proposals: str) -> list[pa.Field]:
+    text = ["tasks.question", "tasks.choices", f"{proposals}.response"]
+    return [
+        _f("generation_id", S, f"{proposals}.proposal_id", doc="hash of method, task, seed, round, role and agent"),
+        _f("method", S, doc="the method this generation belongs to"),
+        _f("seed", pa.int64(), doc="evaluation seed"),
+        _f("task_id", S, "tasks.task_id", doc="the task"),
+        _f("round", I32, doc="0-based round"),
+        _f("role", S, doc="agent or leader"),
+        _f("agent", S, "base_models.name", doc="agent name, or leader"),
+        _f("input_ids", IDS, f"{proposals}.proposal_id", doc="proposals and generations that stood in the prompt"),
+        _f("shortened", S, *text, doc=_SHORTENED, nullable=True),
+        _f("response", S, *text, doc="what was written"),
+        _f("extracted", S, *text, doc="the answer read out of it", nullable=True),
+        _f("correct", B, *text, "tasks.answer", doc="whether it equals the gold answer"),
+        _f("prompt_tokens", I32, *text, doc="tokens of the prompt"),
+        _f("cached_prompt_tokens", I32, *text, doc="of them served from a prefix cache"),
+        _f("completion_tokens", I32, *text, doc="tokens written"),
+        _f("finish_reason", S, *text, doc="stop, length or error"),
+        _f("amortised_s", F64, doc="batch wall seconds over rows", nullable=True),
+    ]
+
 
 _TR = "team_rounds"
 _SUMMED = "summed over those calls; null when one was not recorded"
@@ -172,6 +183,13 @@ _METRIC_FIELDS = [
     ),
 ]
 
+_TRAINED_BY = ("mlpo_leader.value", "benchmark_report.value")
+_PUBLISHED_FIELDS = [
+    _f("file", S, doc="name of a file of the folder `leader`"),
+    _f("bytes", pa.int64(), *_TRAINED_BY, doc="its size"),
+    _f("sha256", S, *_TRAINED_BY, doc="of its content"),
+]
+
 TRAINING_LOG = pa.schema(
     [
         _f("step", I32, doc="optimizer step"),
@@ -198,9 +216,11 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "grpo_leader": TRAINING_LOG,
     "deferral_leader": TRAINING_LOG,
     "benchmark_proposals": pa.schema(_proposal_fields()),
-    "team_rounds": pa.schema(_ROUND_FIELDS),
+    "team_rounds": pa.schema(_round_fields(_BP)),
+    "dev_rounds": pa.schema(_round_fields("agent_proposals")),
     "benchmark_predictions": pa.schema(_PREDICTION_FIELDS),
     "benchmark_report": pa.schema(_METRIC_FIELDS),
+    "published_leader": pa.schema(_PUBLISHED_FIELDS),
 }
 
 TRAINED = tuple(asset for asset, schema in SCHEMAS.items() if schema is TRAINING_LOG)

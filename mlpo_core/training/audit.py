@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from mlpo_core.experiment import STANDARD, Prompts
 from mlpo_core.grading.extract import statements
 from mlpo_core.prompts.leader import answers_shown
 from mlpo_core.training.answer_region import Region
@@ -32,15 +33,16 @@ class Audited(NamedTuple):
     cut_off: bool
 
 
-def audit(row: dict[str, Any], region: Region, cut_off: bool) -> Audited:
+def audit(row: dict[str, Any], region: Region, cut_off: bool, own: Prompts = STANDARD) -> Audited:
     """Look at what the reward read of a completion.
 
     Args:
         row: Of `mlpo_dataset`.
         region: Where the reward read the completion's answer.
         cut_off: Whether the completion ran into the length limit.
+        own: The experiment's templates, by which the team's answers are found in its prompt.
     """
-    return Audited(_hedged(row, region), _pasted(row, region), cut_off)
+    return Audited(_hedged(row, region), _pasted(row, region, own), cut_off)
 
 
 def _hedged(row: dict[str, Any], region: Region) -> bool:
@@ -61,11 +63,11 @@ def _options(row: dict[str, Any]) -> str:
     return LETTERS[: len(row["choices"])] if row["choices"] else LETTERS
 
 
-def _pasted(row: dict[str, Any], region: Region) -> bool:
+def _pasted(row: dict[str, Any], region: Region, own: Prompts) -> bool:
     """Whether the answer holds the whole question, or a whole answer of the team that is longer than a statement."""
     said = _squashed(region.text)
     return _holds(said, [row["question"]], _SHORTEST_QUESTION) or _holds(
-        said, answers_shown(row["prompt"]), _SHORTEST_ANSWER
+        said, answers_shown(row["prompt"], own), _SHORTEST_ANSWER
     )
 
 

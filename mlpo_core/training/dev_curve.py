@@ -12,7 +12,7 @@ from accelerate.utils import gather_object
 from torch.distributed.tensor import DTensor
 from transformers import GenerationConfig, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from mlpo_core.experiment import RL
+from mlpo_core.experiment import RL, STANDARD, Prompts
 from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT, REWARDED
 from mlpo_core.training.audit import audit
@@ -47,8 +47,17 @@ class DevCurve(TrainerCallback):
     """
 
     def __init__(
-        self, rows: Sequence[dict[str, Any]], reward: Reward, tokenizer: Any, max_new_tokens: int, settings: RL
+        self,
+        rows: Sequence[dict[str, Any]],
+        reward: Reward,
+        tokenizer: Any,
+        max_new_tokens: int,
+        settings: RL,
+        system: str = "",
+        own: Prompts = STANDARD,
     ) -> None:
+        self._system = system
+        self._own = own
         self._rows = rows
         self._reward = reward
         self._tokenizer = tokenizer
@@ -80,10 +89,11 @@ class DevCurve(TrainerCallback):
         state = PartialState()
         mine = share(len(self._rows), state.process_index, state.num_processes)
         rows = [self._rows[i] for i in mine]
-        written = greedy(model, self._tokenizer, [row["prompt"] for row in rows], self._max_new_tokens, self._budget)
+        prompts = [row["prompt"] for row in rows]
+        written = greedy(model, self._tokenizer, prompts, self._max_new_tokens, self._budget, self._system)
         judged = self._reward.judge(rows, [w.text for w in written], [w.cut_off for w in written])
         own = [
-            (i, _Seen(j.correct, j.well_formed, j.reward > 0, audit(row, j.region, w.cut_off)))
+            (i, _Seen(j.correct, j.well_formed, j.reward > 0, audit(row, j.region, w.cut_off, self._own)))
             for i, row, j, w in zip(mine, rows, judged, written, strict=True)
         ]
         found: dict[int, _Seen] = dict(gather_object(own))
@@ -108,7 +118,9 @@ def share(rows: int, process: int, processes: int) -> list[int]:
     return [min(i, rows - 1) for i in range(process, -(-rows // processes) * processes, processes)]
 
 
-def greedy(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int, budget: int) -> list[Written]:
+def greedy(
+    model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int, budget: int, system: str = ""
+) -> list[Written]:
     """The model's most likely completions of user turns, batched by length, in the order of `prompts`.
 
     Args:
@@ -117,8 +129,9 @@ def greedy(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: i
         prompts: User turns.
         max_new_tokens: Tokens that a completion may have.
         budget: Most tokens of a batch: rows × (its longest prompt + `max_new_tokens`).
+        system: The leader's system message.
     """
-    encoded = [chat.encode(tokenizer, prompt) for prompt in prompts]
+    encoded = [chat.encode(tokenizer, prompt, system) for prompt in prompts]
     order = sorted(range(len(prompts)), key=lambda i: -len(encoded[i]))
     config = GenerationConfig(
         max_new_tokens=max_new_tokens,

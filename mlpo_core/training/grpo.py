@@ -100,7 +100,11 @@ def train(
     limit = leaders.context_limit(model, section)
     scratch = ctx.writer.scratch()
     survey = Survey()
-    rows = write_rows(scratch / "rows.arrow", _rows(prompts, tokenizer, limit - section.max_new_tokens, survey), _ROWS)
+    rows = write_rows(
+        scratch / "rows.arrow",
+        _rows(prompts, tokenizer, section.system_prompt, limit - section.max_new_tokens, survey),
+        _ROWS,
+    )
     if settings.prompts_per_step % process_count():
         raise BadInput(
             f"prompts_per_step {settings.prompts_per_step} cannot be divided among {process_count()} processes: "
@@ -150,6 +154,7 @@ def train(
         )
         trainer.row_ids = survey.ids
         trainer.prompt_limit = limit - section.max_new_tokens
+        trainer.system = section.system_prompt
         trainer.rollout_tokens = settings.rollout_batch_tokens
         if trainer.use_vllm:
             metrics = trainer._metrics["train"]  # pyright: ignore[reportPrivateUsage]
@@ -159,7 +164,8 @@ def train(
             trainer.later = later(trainer.prompt_limit, tokenizer, rows, indices_of_step, generating)
             trainer.leading = Sampling(ctx.experiment.inference.temperature, 1.0, section.max_new_tokens)
         if shown := _dev_rows(dev, settings.eval_prompts):
-            trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings))
+            reads = (section.system_prompt, ctx.experiment.prompts)
+            trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings, *reads))
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
         table = fit(trainer, ctx, output, ("correct", "zero_variance_share", "completions/mean_length"), rows_of_step)
@@ -197,9 +203,11 @@ def _config(
     )
 
 
-def _rows(prompts: Iterable[dict[str, Any]], tokenizer: Any, limit: int, survey: Survey) -> Iterator[dict[str, Any]]:
+def _rows(
+    prompts: Iterable[dict[str, Any]], tokenizer: Any, system: str, limit: int, survey: Survey
+) -> Iterator[dict[str, Any]]:
     for index, row in enumerate(prompts):
-        length = len(chat.encode(tokenizer, row["prompt"]))
+        length = len(chat.encode(tokenizer, row["prompt"], system))
         if length > limit:
             raise BadInput(too_long(row["prompt_id"], length, limit))
         survey.ids.append(row["prompt_id"])

@@ -35,7 +35,7 @@ def _solo(ctx: Context, split: Split) -> Iterator[dict[str, Any]]:
                 "benchmark": task.benchmark,
                 "split": split,
                 "mode": "solo",
-                "prompt": leader_prompt(task, ()),
+                "prompt": leader_prompt(task, (), ctx.experiment.prompts),
                 "answer": task.answer,
                 "answer_kind": task.answer_kind,
                 "choices": list(task.choices),

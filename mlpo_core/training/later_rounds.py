@@ -23,8 +23,7 @@ from mlpo_core.grading import Grader
 from mlpo_core.mlpo import seats
 from mlpo_core.models.locate import locate
 from mlpo_core.progress import log
-from mlpo_core.prompts import chat
-from mlpo_core.prompts.leader import leader_prompt, shown
+from mlpo_core.prompts.budget import PromptMaker
 from mlpo_core.prompts.revision import revision_prompt
 from mlpo_core.rounds.requests import revising
 from mlpo_core.training.row_files import write_rows
@@ -54,6 +53,13 @@ class Shown(NamedTuple):
     prompt: str
     round: int
     n_correct: int
+
+
+class _Said(NamedTuple):
+    """What an agent revised its answer to."""
+
+    response: str
+    extracted: str | None
 
 
 class _Talk:
@@ -100,7 +106,8 @@ class LaterRounds:
         rows_of_step: Callable[[int], Sequence[int]],
         steps: Sequence[int],
     ) -> None:
-        self._ctx, self._leader, self._limit, self._tokenizer = ctx, leader, limit, tokenizer
+        self._ctx = ctx
+        self._maker = PromptMaker(tokenizer, leader, ctx.experiment.prompts, limit)
         self._rows, self._rows_of_step, self._steps = rows, rows_of_step, steps
         self._settings = ctx.experiment.mlpo
         self._seats = write_rows(
@@ -160,7 +167,8 @@ class LaterRounds:
 
     def _revise(self, talks: Sequence[_Talk], round_: int, write: Write, step: int, grader: Grader) -> None:
         """One more round: the leader writes, every agent revises, and the next leader prompt shows what they wrote."""
-        team = self._ctx.experiment.team.agents
+        experiment = self._ctx.experiment
+        team = experiment.team.agents
         texts = write([talk.prompt for talk in talks], step)
         revised: list[list[str]] = [[""] * len(team) for _ in talks]
         for opener, members in self._models().items():
@@ -168,23 +176,23 @@ class LaterRounds:
                 for seat in members:
                     requests = [
                         Request(
-                            revision_prompt(talk.task, team[seat], talk.responses[seat], text),
-                            stable_seed("revision", self._ctx.experiment.seed, talk.step, talk.prompt_id, round_, seat),
+                            revision_prompt(talk.task, team[seat], talk.responses[seat], text, experiment.prompts),
+                            stable_seed("revision", experiment.seed, talk.step, talk.prompt_id, round_, seat),
+                            team[seat].system_prompt,
                         )
                         for talk, text in zip(talks, texts, strict=True)
                     ]
-                    sampling = revising(self._ctx.experiment, team[seat])
+                    sampling = revising(experiment, team[seat])
                     for mine, made in zip(revised, engine.generate(requests, sampling), strict=True):
                         mine[seat] = made.text.encode("utf-8", "replace").decode()  # half characters fit no file
         verdicts = iter(grader.grade_many([(t.task, r) for t, mine in zip(talks, revised, strict=True) for r in mine]))
         for talk, text, mine in zip(talks, texts, revised, strict=True):
             graded = [next(verdicts) for _ in mine]
-            texts = [shown(r, v.extracted, self._leader) for r, v in zip(mine, graded, strict=True)]
-            prompt = leader_prompt(talk.task, texts)
-            if len(chat.encode(self._tokenizer, prompt)) > self._limit:
-                talk.left = 0  # it stays in the last round that fits: prompts are never cut
+            fitted = self._maker.fit(talk.task, [_Said(r, v.extracted) for r, v in zip(mine, graded, strict=True)])
+            if fitted.tokens > self._maker.limit:
+                talk.left = 0  # it stays in the last round that fits
                 continue
-            talk.prompt, talk.responses, talk.round = prompt, mine, round_
+            talk.prompt, talk.responses, talk.round = fitted.prompt, mine, round_
             talk.led.append(text)
             talk.n_correct = sum(v.correct for v in graded)
 

@@ -48,7 +48,7 @@ class RoundsTrainer(LeaderTrainer):
 
     def _lead(self, prompts: Sequence[str], step: int) -> list[str]:
         policy = self.accelerator.unwrap_model(self.model_wrapped)
-        encoded = [chat.encode(self.processing_class, prompt) for prompt in prompts]
+        encoded = [chat.encode(self.processing_class, prompt, self.system) for prompt in prompts]
         written: list[list[int]] = []
         for start in range(0, len(encoded), _BATCH):
             seed = (self.args.seed, step, start, _LEADING)

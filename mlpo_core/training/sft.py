@@ -79,10 +79,11 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
     """
     settings = ctx.experiment.sft
     model, tokenizer, _ = leaders.load_start(ctx, settings.lora_rank)
-    limit = leaders.context_limit(model, leaders.leader_section(ctx))
+    section = leaders.leader_section(ctx)
+    limit = leaders.context_limit(model, section)
     scratch = ctx.writer.scratch()
     ids: list[str] = []
-    rows = write_rows(scratch / "rows.arrow", _rows(examples, tokenizer, limit, ids), _ROWS)
+    rows = write_rows(scratch / "rows.arrow", _rows(examples, tokenizer, section.system_prompt, limit, ids), _ROWS)
     if not ids:
         raise BadInput(nothing)
     seed = stable_seed(ctx.experiment.seed, ctx.writer.asset)
@@ -126,7 +127,7 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
     }
 
 
-def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end: int) -> Labelled:
+def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end: int, system: str = "") -> Labelled:
     """Token ids of prompt, completion and end of turn, labelled where there is loss.
 
     The completion is tokenized whole, as the leader would write it, without a `<think>` that its template opens in the
@@ -137,8 +138,9 @@ def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end
         prompt: The user turn.
         segments: Pieces that concatenate to the completion, and whether each is learnt.
         end: The token that ends an answer.
+        system: The leader's system message.
     """
-    head = chat.encode(tokenizer, prompt)
+    head = chat.encode(tokenizer, prompt, system)
     pieces = [(chat.neutralise(tokenizer, text), train) for text, train in segments]
     completion = "".join(text for text, _ in pieces)
     written = chat.continuation(chat.opening(tokenizer), completion)
@@ -149,14 +151,16 @@ def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end
     return Labelled([*head, *ids, end], [*[IGNORED] * len(head), *labels, end])
 
 
-def _rows(examples: Iterable[Example], tokenizer: Any, limit: int, ids: list[str]) -> Iterator[dict[str, Any]]:
+def _rows(
+    examples: Iterable[Example], tokenizer: Any, system: str, limit: int, ids: list[str]
+) -> Iterator[dict[str, Any]]:
     if not tokenizer.is_fast:
         raise BadInput(
             f"{tokenizer.name_or_path}: masking parts of a trace needs a tokenizer that gives character offsets"
         )
     end = leaders.end_of_turn(tokenizer)
     for example in examples:
-        labelled = label(tokenizer, example.prompt, example.segments, end)
+        labelled = label(tokenizer, example.prompt, example.segments, end, system)
         if len(labelled.input_ids) > limit:
             raise BadInput(
                 f"{example.id}: {len(labelled.input_ids)} tokens, but the leader's context is {limit}: raise "

@@ -5,6 +5,7 @@ from pipelines.stage_asset import ACCELERATOR, stage_asset
 ASSETS = [
     stage_asset("benchmark_proposals", kinds={"parquet", "huggingface"}, pool=ACCELERATOR),
     stage_asset("team_rounds", kinds={"parquet", "huggingface"}, pool=ACCELERATOR),
+    stage_asset("dev_rounds", kinds={"parquet", "huggingface"}, pool=ACCELERATOR),
     stage_asset("benchmark_predictions", kinds={"parquet"}),
     stage_asset("benchmark_report", kinds={"parquet", "html"}),
 ]

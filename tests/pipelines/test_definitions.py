@@ -31,8 +31,10 @@ ASSETS = {
     "deferral_leader",
     "benchmark_proposals",
     "team_rounds",
+    "dev_rounds",
     "benchmark_predictions",
     "benchmark_report",
+    "published_leader",
 }
 
 

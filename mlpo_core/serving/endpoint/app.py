@@ -66,7 +66,11 @@ class Endpoint:
     @property
     def models(self) -> list[str]:
         """The virtual models."""
-        return [f"{name}/{method}" for name in self._leaders for method in ("mlpo", "mlpo@T=1", "solo", "vote")]
+        return [
+            f"{name}/{method}"
+            for name, leader in self._leaders.items()
+            for method in ("mlpo", "mlpo@T=1", "solo", "vote", *(["adaptive"] if leader.adapts else []))
+        ]
 
     async def _health(self) -> JSONResponse:
         down = {name: leader.agents_down for name, leader in self._leaders.items()}

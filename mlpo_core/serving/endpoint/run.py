@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from mlpo_core.errors import BadInput
 from mlpo_core.listening.keys import VARIABLE
 from mlpo_core.listening.server import Server, address, bound
 from mlpo_core.progress import log
@@ -15,24 +16,37 @@ from mlpo_core.serving import Leader
 from mlpo_core.serving.endpoint.app import Endpoint
 from mlpo_core.serving.endpoint.guard import Guard
 from mlpo_core.serving.endpoint.limits import Limits, Place
+from mlpo_core.serving.published import is_published
 from mlpo_core.store import Store
 
 _END_S = 10
 """Seconds that requests, and then engines, are given to end."""
 
 
-def serve(names: Sequence[str], store: Store, place: Place, limits: Limits) -> None:
-    """Serve the leaders of some experiments until a signal comes.
+def serve(names: Sequence[str], team: str, store: Store, place: Place, limits: Limits) -> None:
+    """Serve some leaders until a signal comes.
+
+    Args:
+        names: Experiments, published folders, hub repositories.
+        team: An experiment whose team the published ones lead instead of their own; may be empty.
+        store: Where versions are.
+        place: Where it listens.
+        limits: What it bears.
 
     Raises:
-        BadInput: The address is taken or needs keys, or a leader cannot be loaded.
+        BadInput: The address is taken or needs keys, or a leader cannot be loaded, or two have one name.
     """
     guard = Guard(place.host)
     with bound(*place) as listener:
         leaders: dict[str, Leader] = {}
         try:
             for name in names:
-                leader = Leader.load(name, store, limits.agent_s, limits.floor)
+                leader = Leader.load(name, store, limits.agent_s, limits.floor, team if is_published(name) else "")
+                if leader.name in leaders:
+                    leader.close(_END_S)
+                    raise BadInput(
+                        f"{name}: another leader is called {leader.name} already: serve one of them at a time"
+                    )
                 leaders[leader.name] = leader
             endpoint = Endpoint(leaders, guard, limits)
             print(_invitation(listener, endpoint.models, next(iter(leaders.values())).example), flush=True)

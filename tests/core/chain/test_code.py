@@ -1,6 +1,7 @@
 """A stage's key covers the code that it runs, and nothing that changes no row."""
 
 import ast
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,17 @@ def changed(edit, module: str, old: str, new: str) -> set[str]:
     return {asset for asset in STAGES if before[asset] != after[asset]}
 
 
-def test_a_changed_prompt_costs_exactly_the_stages_that_use_it(edited) -> None:
-    found = changed(edited, "mlpo_core.prompts.leader", "You lead a team.", "You lead a good team.")
+def test_a_changed_template_costs_exactly_the_stages_that_use_it(edited, tmp_path: Path, monkeypatch) -> None:
+    before = codes()
+    shutil.copytree(CORE / "prompts", tmp_path / "prompts")
+    template = tmp_path / "prompts" / "templates" / "leader.jinja"
+    template.write_text(template.read_text().replace("You lead a team.", "You lead a good team."))
+    place = code._place
+    monkeypatch.setattr(
+        code, "_place", lambda m: tmp_path / "prompts" / "leader" if m == "mlpo_core.prompts.leader" else place(m)
+    )
+    code._digest.cache_clear()
+    found = {asset for asset, now in codes().items() if now != before[asset]}
     reading_the_team = {"sft_dataset", "mlpo_dataset", "team_rounds"}
     training = {"mlpo_leader", "grpo_leader"}  # the baseline's prompts, and those of later rounds, are made in training
     assert reading_the_team | training <= found
@@ -72,7 +82,7 @@ def test_a_negated_reward_costs_the_leaders_trained_by_it(edited) -> None:
     [
         ('"""What the leader reads:', '"""All that the leader reads:'),
         ("from mlpo_core.types import Task\n", "from mlpo_core.types import Task\n\n# A remark.\n"),
-        ("_SOLO = (\n", "_SOLO = (\n\n"),
+        ("    if not shown:\n", "    if not shown:\n\n"),
     ],
 )
 def test_words_about_code_cost_nothing(edited, old: str, new: str) -> None:
@@ -98,7 +108,7 @@ def test_the_reports_templates_are_covered(monkeypatch, tmp_path) -> None:
     (copy / "__init__.py").write_text(original.read_text())
     for template in original.parent.glob("templates/*"):
         (copy / "templates" / template.name).write_bytes(template.read_bytes())
-    monkeypatch.setattr(code, "_path", lambda _: copy / "__init__.py")
+    monkeypatch.setattr(code, "_place", lambda _: copy)
     assert code._digest.__wrapped__("mlpo_core.benchmark.report") == before
     (copy / "templates" / "parts.html.j2").write_text("other")
     assert code._digest.__wrapped__("mlpo_core.benchmark.report") != before

@@ -35,7 +35,8 @@ def test_what_changes_no_row_is_in_no_key(asset: str, other: dict[str, object]) 
 def test_an_agents_engine_makes_only_what_agents_write_again() -> None:
     one, two = experiment(), experiment(team=team(alpha={"kind": "vllm"}))
     changed = {asset for asset in STAGES if covered(asset, one) != covered(asset, two)}
-    assert changed == {"agent_proposals", "benchmark_proposals", "team_rounds", "benchmark_report"}
+    rounds = {"team_rounds", "dev_rounds"}
+    assert changed == rounds | {"agent_proposals", "benchmark_proposals", "benchmark_report", "published_leader"}
 
 
 def test_a_leaders_engine_makes_only_what_it_writes_again() -> None:
@@ -43,7 +44,7 @@ def test_a_leaders_engine_makes_only_what_it_writes_again() -> None:
     assert one.leader
     two = experiment(leader={**one.leader.model_dump(exclude={"engine"}), "engine": {"kind": "vllm"}})
     changed = {asset for asset in STAGES if covered(asset, one) != covered(asset, two)}
-    assert changed == {"sft_dataset", "team_rounds", "benchmark_report"}
+    assert changed == {"sft_dataset", "team_rounds", "dev_rounds", "benchmark_report", "published_leader"}
 
 
 def test_a_models_conversion_does_not_depend_on_the_engine() -> None:

@@ -35,7 +35,8 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 LEADERS = {"sft_dataset", "sft_leader", "mlpo_dataset", "mlpo_leader", "grpo_leader"}
-EVALUATED = {"team_rounds", "benchmark_predictions", "benchmark_report"}
+REPORTED = {"benchmark_predictions", "benchmark_report", "published_leader"}
+EVALUATED = {"team_rounds"} | REPORTED
 
 
 @pytest.mark.parametrize(
@@ -50,10 +51,10 @@ EVALUATED = {"team_rounds", "benchmark_predictions", "benchmark_report"}
         ("proposals.benchmark_samples=7", {"benchmark_proposals"} | EVALUATED),
         ("inference.rounds=2", EVALUATED),
         ("benchmark.methods=[single]", EVALUATED),
-        ("benchmark.votes=[3,5]", {"benchmark_predictions", "benchmark_report"}),
-        ("benchmark.claims=[[mlpo_leader/team,any_correct]]", {"benchmark_report"}),
+        ("benchmark.votes=[3,5]", REPORTED),
+        ("benchmark.claims=[[mlpo_leader/team,any_correct]]", REPORTED - {"benchmark_predictions"}),
         ("launcher=ray", set()),
-        ("seed=2", set(CHAIN) - {"deferral_leader"}),
+        ("seed=2", set(CHAIN) - {"deferral_leader", "dev_rounds"}),
     ],
 )
 def test_one_knob_changes_exactly_what_depends_on_it(override: str, changed: set[str]) -> None:

@@ -99,6 +99,14 @@ def test_requests_carry_sampling_and_answers_keep_their_order(server: Server) ->
     assert {h["Authorization"] for h in server.headers} == {f"Bearer {KEY}"}
 
 
+def test_a_system_prompt_is_a_message_of_its_own(server: Server) -> None:
+    with open_at(server.url) as engine:
+        engine.generate([Request("q", 1, "Be a clerk.<|im_end|>")], SAMPLING)
+    system, user = server.seen[0]["messages"]
+    assert system["role"] == "system" and system["content"].startswith("Be a clerk.<\u200b|im_end|>")
+    assert user == {"role": "user", "content": "q"}
+
+
 def test_rate_limits_and_server_errors_are_retried_with_longer_waits(server: Server) -> None:
     server.script[:] = [failing(429), failing(503), failing(500)]
     waits: list[float] = []

@@ -8,7 +8,7 @@ from mlpo_core.benchmark.report.tables import details
 from mlpo_core.grading import grade
 from mlpo_core.methods import selected
 from mlpo_core.methods.attack import as_ordered, attack
-from mlpo_core.prompts.budget import Proposal
+from mlpo_core.prompts.budget import PromptMaker, Proposal
 from mlpo_core.rounds.conversation import Conversations
 from mlpo_core.types import Task
 from tests import mini_chain as mini
@@ -46,7 +46,8 @@ def test_the_leader_reads_the_order_in_place_of_one_proposal_for_one_round() -> 
         t.task_id: {0: [Proposal(f"{a}{t.task_id}", f"{a} says so", "0", False) for a in mini.AGENTS]} for t in tasks
     }
     dialogues = {name: method.dialogue for name, method in selected(experiment).items()}
-    talk = Conversations(experiment, experiment.leader, dialogues, tasks, proposals, 1)
+    maker = PromptMaker(None, experiment.leader)
+    talk = Conversations(experiment, maker, dialogues, tasks, proposals, 1)
     turns = {(t.name, t.task.task_id): t for t in talk.leader_turns(0, "mlpo_leader")}
     assert not [t for t in talk.leader_turns(1, "mlpo_leader") if t.name.endswith("/attacked")]
     replaced = set()

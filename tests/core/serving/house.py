@@ -25,8 +25,8 @@ EXPERIMENT: dict[str, Any] = {
     "proposals": {"samples_per_agent": 1, "benchmark_samples": 3, "max_new_tokens": 16},
     "sft": {"enabled": False},
     "grpo": {"enabled": False},
-    "inference": {"rounds": 3},
-    "benchmark": {"methods": ["mlpo_leader", "majority_vote@3"], "seeds": [7, 8]},
+    "inference": {"rounds": 3, "stop": {"price": 0.02}},
+    "benchmark": {"methods": ["mlpo_leader", "mlpo_leader/adaptive", "majority_vote@3"], "seeds": [7, 8]},
     "engine": {"dtype": "float32"},
 }
 
@@ -64,15 +64,16 @@ def make(folder: Path, width: int = 32) -> House:
     for seed, (name, family) in enumerate(FAMILIES.items()):
         checkpoint(models / name, family, seed, width)
     rows = [
-        {"name": n, "role": "leader" if n == "leader" else "agent", "model": n, "revision": "0"}
+        {"name": n, "role": "leader" if n == "leader" else "agent", "model": f"pretrain:{FAMILIES[n]}", "revision": "0"}
         | {"path": f"models/{n}", "parameters": 1}
         for n in FAMILIES
     ]
     put(house.store, "base_models", rows, ("models", models))
-    for asset in ("agent_proposals", "hard_tasks", "mlpo_dataset"):
+    run(resolve("agent_proposals", find(NAME), house.store))
+    for asset in ("hard_tasks", "mlpo_dataset"):
         put(house.store, asset, [])
     put(house.store, "mlpo_leader", [], ("checkpoint", checkpoint(folder / "trained", "qwen3", 9, width)))
-    for asset in ("benchmark_proposals", "team_rounds", "benchmark_predictions"):
+    for asset in ("benchmark_proposals", "team_rounds", "dev_rounds", "benchmark_predictions"):
         run(resolve(asset, find(NAME), house.store))
     return house
 

@@ -28,7 +28,7 @@ def client(server: Running) -> openai.OpenAI:
 
 def test_models_are_ways_of_asking(client: openai.OpenAI) -> None:
     listed = [model.id for model in client.models.list()]
-    assert listed == [f"{house.NAME}/{method}" for method in ("mlpo", "mlpo@T=1", "solo", "vote")]
+    assert listed == [f"{house.NAME}/{method}" for method in ("mlpo", "mlpo@T=1", "solo", "vote", "adaptive")]
     assert client.models.retrieve(f"{house.NAME}/mlpo@T=2").id.endswith("@T=2")
 
 

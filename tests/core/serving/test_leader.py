@@ -24,7 +24,12 @@ def benchmark(made: house.House, method: str, rounds: int, seed: int = 7) -> Ite
 
 @pytest.mark.parametrize(
     ("asked", "method", "rounds"),
-    [("mlpo", "mlpo_leader/team", 3), ("mlpo@T=1", "mlpo_leader/team", 1), ("solo", "mlpo_leader/solo", 0)],
+    [
+        ("mlpo", "mlpo_leader/team", 3),
+        ("mlpo@T=1", "mlpo_leader/team", 1),
+        ("solo", "mlpo_leader/solo", 0),
+        ("adaptive", "mlpo_leader/adaptive", 0),
+    ],
 )
 def test_answers_are_those_of_the_benchmark(leader: Leader, made_house: house.House, asked, method, rounds) -> None:
     found = list(benchmark(made_house, method, rounds))

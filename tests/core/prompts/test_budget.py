@@ -1,0 +1,61 @@
+"""Leader prompts that do not fit: an error, or as much of every answer as fits, and said so."""
+
+import pytest
+
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Leader
+from mlpo_core.models.laboratory.tokenizer import character_tokenizer
+from mlpo_core.prompts.budget import PromptMaker, Proposal
+from mlpo_core.types import Task
+
+TASK = Task("t", "bbh", "x", "test", "How many?", (), "3", "number")
+TEAM = [Proposal(f"p{i}", "step " * 10 * i + f"<answer>{i}</answer>", str(i), i == 3) for i in range(1, 6)]
+TOKENIZER = character_tokenizer()
+
+
+def maker(shorten: str, room: int = 900, **settings) -> PromptMaker:
+    """Of a leader with so many tokens for a prompt; one character is one token."""
+    leader = Leader(model="m", max_context=room + 100, max_new_tokens=100, shorten=shorten, **settings)
+    return PromptMaker(TOKENIZER, leader)
+
+
+def test_a_prompt_that_fits_stays_whole() -> None:
+    for shorten in ("none", "tail", "answers"):
+        made = maker(shorten, 4000).make(TASK, TEAM)
+        assert made.shortened == "" and all(p.response in made.prompt for p in TEAM)
+
+
+def test_one_that_does_not_is_an_error_by_default_that_names_the_remedy() -> None:
+    with pytest.raises(BadInput, match=r"leader\.shorten: tail or answers"):
+        maker("none").make(TASK, TEAM)
+
+
+def test_tail_shows_as_much_of_every_answer_as_fits() -> None:
+    made = maker("tail").make(TASK, TEAM)
+    how, _, characters = made.shortened.partition(":")
+    budget = int(characters)
+    assert how == "tail" and made.tokens <= 900 and made.proposal_ids == [p.proposal_id for p in TEAM]
+    assert all(f"team:\n{p.response[-budget:]}" in made.prompt for p in TEAM)
+    longer = maker("tail").show(TASK, [p.response[-budget - 1 :] for p in TEAM])
+    assert maker("tail").count_prompt(longer) > 900
+    assert TEAM[0].response in made.prompt, "what is shorter than its share stays whole"
+
+
+def test_answers_shows_the_extracted_answers() -> None:
+    team = [*TEAM, Proposal("p6", "I do not know. " * 20, None, False)]
+    made = maker("answers").make(TASK, team)
+    assert made.shortened == "answers" and made.tokens <= 900
+    assert "Answer 5 of your team:\n5\n\nAnswer 6 of your team:\n(no answer)" in made.prompt
+
+
+@pytest.mark.parametrize("shorten", ["tail", "answers"])
+def test_what_cannot_be_made_to_fit_is_an_error(shorten: str) -> None:
+    with pytest.raises(BadInput, match="its leader prompt has"):
+        maker(shorten, 150).make(TASK, TEAM)
+
+
+def test_a_prompt_that_several_leaders_read_is_made_to_fit_once(monkeypatch) -> None:
+    made = maker("tail")
+    first = made.written(TASK, TEAM)
+    monkeypatch.setattr(made, "count_prompt", None)
+    assert made.written(TASK, TEAM) == first
