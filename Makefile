@@ -8,6 +8,8 @@ PORT := 3000
 LEADER := tiny
 # Of reports and traces; the links in the UI's metadata lead there, so it stays the same.
 ARTIFACTS := 3080
+# Of the viewer, likewise.
+VIEWER := 3090
 export DAGSTER_HOME := $(CURDIR)
 
 .PHONY: help demo serve serve-load claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz \
@@ -21,13 +23,14 @@ demo: $(VENV)/.installed-demo
 	$(PYTHON) -m pipelines.demo
 
 ## make ui           the Dagster UI on http://127.0.0.1:3000 (PORT=… another), storage in .dagster/;
-##                   reports and traces on port 3080 (ARTIFACTS=… another)
+##                   reports and traces on port 3080 (ARTIFACTS=… another), conversations on port 3090 (VIEWER=…)
 ui: $(VENV)/.installed-demo
 	$(PYTHON) scripts/check_port.py $(PORT)
 	$(PYTHON) -m pipelines.register
-	$(PYTHON) -m pipelines.artifacts --port $(ARTIFACTS) $(VENV)/bin/dagster dev --host 127.0.0.1 --port $(PORT)
+	$(PYTHON) -m pipelines.artifacts --port $(ARTIFACTS) --viewer $(VIEWER) $(VENV)/bin/dagster dev --host 127.0.0.1 --port $(PORT)
 
 demo ui: export MLPO_ARTIFACTS_URL := http://127.0.0.1:$(ARTIFACTS)
+demo ui: export MLPO_VIEWER_URL := http://127.0.0.1:$(VIEWER)
 
 ## make serve        after `make demo`: the leader of `tiny` (LEADER=… another) as an OpenAI-compatible endpoint on loopback
 serve: $(VENV)/.installed-demo
@@ -72,9 +75,9 @@ docs: $(VENV)/.installed-docs
 services:
 	sh scripts/services.sh
 
-## make screenshots  the README's pictures of the UI anew: runs `tiny`, then clicks through a changed copy of it
+## make screenshots  the pictures of the UI and the viewer anew: runs `tiny`, then clicks through a changed copy of it
 screenshots: $(VENV)/.installed-test
-	SCREENSHOTS=docs/images $(PYTHON) -m pytest tests/pipelines/test_ui.py
+	SCREENSHOTS=docs/images $(PYTHON) -m pytest tests/pipelines/test_ui.py tests/core/viewer/test_browser.py
 
 ## make gpu-check    on a machine with CUDA: five MLPO steps of `smol` with vLLM rollouts
 gpu-check: $(VENV)/.installed-gpu

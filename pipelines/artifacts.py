@@ -1,10 +1,11 @@
 """Serves reports, traces and plots of the store over http, read-only, for the links that the UI shows.
 
-python -m pipelines.artifacts [--host HOST] [--port PORT] [COMMAND …]
+python -m pipelines.artifacts [--host HOST] [--port PORT] [--viewer PORT] [COMMAND …]
 
 A path is `/ASSET/KEY/NAME`, where NAME is a page or picture that the version's manifest lists: nothing else of the
 store and nothing else of the disk has a path. Models wrote what stands in these pages, so they may run and load
-nothing. With a COMMAND it serves as long as that runs.
+nothing. With a COMMAND it serves as long as that runs. The pages of `mlpo view`, which have a script, are served
+beside it at a port of their own: so a report is never of one origin with them.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
@@ -92,11 +95,27 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
+@contextmanager
+def _viewer(port: int | None) -> Generator[None]:
+    """Serve the viewer for as long as this lasts; where it cannot start it says why, and the rest is served."""
+    if port is None:
+        yield
+        return
+    command = [sys.executable, "-m", "mlpo_core", "view", "--port", str(port)]
+    viewer = subprocess.Popen(command)  # noqa: S603 - our own command
+    try:
+        yield
+    finally:
+        viewer.terminate()
+        viewer.wait()
+
+
 def main() -> int:
     """Serve until interrupted, or as long as the command runs; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.artifacts", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--viewer", type=int, metavar="PORT", help="serve `mlpo view` beside, on loopback")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="a command to serve beside")
     args = parser.parse_args()
     try:
@@ -108,7 +127,7 @@ def main() -> int:
         )
         return 2
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with server:
+    with server, _viewer(args.viewer):
         if not args.command:
             print(f"reports and traces on http://{args.host}:{server.server_port}", flush=True)
         process = subprocess.Popen(args.command) if args.command else None  # noqa: S603 - the operator's own command

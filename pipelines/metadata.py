@@ -11,6 +11,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlpo_core.listening import addresses
 from mlpo_core.store import Dataset
 from pipelines.artifacts import url
 from pipelines.lineage import column_lineage, column_schema
@@ -20,16 +21,21 @@ _CELL = 90
 _ANSWERS = ("response", "prompt")
 _COLOURS = 64
 _LARGEST_PLOT = 200_000
+_VIEWED = frozenset({"benchmark_proposals", "team_rounds", "benchmark_predictions", "benchmark_report"})
+"""What the pages of `mlpo view` are made of."""
 _MARKUP = frozenset("<>&\"'\\`*_{}[]()#+-!|~$:")
 
 
-def describe(dataset: Dataset, *, reused: bool, tasks: Dataset | None = None) -> dict[str, Any]:
+def describe(
+    dataset: Dataset, *, reused: bool, tasks: Dataset | None = None, partition: str | None = None
+) -> dict[str, Any]:
     """The materialization metadata of a version.
 
     Args:
         dataset: The version.
         reused: Whether it was there already.
         tasks: What its rows answer: the preview shows the question and the gold answer beside a row.
+        partition: The experiment whose conversations are linked.
     """
     manifest = dataset.manifest
     ref = dataset.ref
@@ -45,6 +51,7 @@ def describe(dataset: Dataset, *, reused: bool, tasks: Dataset | None = None) ->
         **_table(manifest.stats),
         **_plots(dataset),
         **_pages(dataset),
+        **_conversations(ref.asset, partition),
         "preview": dg.MetadataValue.md(_preview(dataset, tasks)),
     }
 
@@ -87,6 +94,12 @@ def _pages(dataset: Dataset) -> dict[str, Any]:
     """The version's HTML pages: their URLs where they are served, else where they lie."""
     pages = [name for name in dataset.manifest.files if name.endswith(".html")]
     return {name: _page(dataset, name) for name in pages}
+
+
+def _conversations(asset: str, partition: str | None) -> dict[str, Any]:
+    """Where the conversations of the experiment are read, where they are served."""
+    link = addresses.linked(addresses.tasks(partition)) if partition and asset in _VIEWED else None
+    return {"conversations": dg.MetadataValue.url(link)} if link else {}
 
 
 def _page(dataset: Dataset, name: str) -> dg.MetadataValue:

@@ -108,7 +108,9 @@ def _materialize(context: dg.AssetExecutionContext, name: str, pool: str | None)
     else:
         tasks = store.pointed(partition, "tasks")
         version = outcome.ref.digest
-        metadata = describe(Dataset(outcome.ref), reused=outcome.reused, tasks=tasks and Dataset(tasks))
+        metadata = describe(
+            Dataset(outcome.ref), reused=outcome.reused, tasks=tasks and Dataset(tasks), partition=partition
+        )
     context.add_asset_metadata(metadata)  # not of the result, which would write it twice: pictures are most of a log
     return dg.MaterializeResult(
         asset_key=name,

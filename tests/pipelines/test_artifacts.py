@@ -1,6 +1,7 @@
 """Reports over http: a page is served, nothing but pages is, and a page can do nothing."""
 
 import http.client
+import socket
 import subprocess
 import sys
 import threading
@@ -11,8 +12,13 @@ from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import sync_playwright
+from starlette.testclient import TestClient
 
-from mlpo_core.store import Dataset
+from mlpo_core.listening import addresses
+from mlpo_core.store import Dataset, Store
+from mlpo_core.viewer.app import Viewer
+from mlpo_core.viewer.guard import Guard
+from mlpo_core.viewer.library import Library
 from pipelines.artifacts import VARIABLE, Handler
 from pipelines.metadata import describe
 from tests.pipelines.reports import put_report
@@ -67,6 +73,23 @@ def test_the_metadata_links_to_the_page_that_is_served(served: Served) -> None:
 def test_without_a_server_the_metadata_has_a_path(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE)
     assert Path(describe(served.report, reused=False)["report.html"].value).read_bytes()
+
+
+def test_the_metadata_links_to_the_conversations_where_they_are_served(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "conversations" not in describe(served.report, reused=False, partition="one")
+    monkeypatch.setenv(addresses.VARIABLE, "https://lab.example/view/")
+    link = describe(served.report, reused=False, partition="one--seed=1")["conversations"].url
+    assert link == "https://lab.example/view/one--seed%3D1/tasks"
+
+
+def test_the_viewer_serves_the_same_report_and_the_report_leads_to_the_viewer(served: Served) -> None:
+    client = TestClient(Viewer(Library(Store(str(served.root))), Guard("127.0.0.1")).app, base_url="http://127.0.0.1")
+    answer = client.get("/one/report")
+    assert answer.content == served.report.read_file("report.html")
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    assert f'href="{addresses.usual(addresses.tasks("one"))}"' in answer.text
 
 
 def test_whatever_a_page_holds_it_may_neither_run_nor_load(served: Served) -> None:
@@ -141,6 +164,26 @@ except Exception as error:
 
 
 @pytest.mark.slow
+def test_the_viewer_is_served_beside_a_command(served: Served) -> None:
+    port = free_port()
+    text = f"""
+import time
+import urllib.request
+for _ in range(600):
+    try:
+        print(urllib.request.urlopen("http://127.0.0.1:{port}/").status)
+        break
+    except OSError:
+        time.sleep(0.1)
+"""
+    beside = [sys.executable, "-m", "pipelines.artifacts", "--port", str(free_port()), "--viewer", str(port)]
+    done = subprocess.run([*beside, sys.executable, "-c", text], cwd=REPOSITORY, capture_output=True, text=True)
+    assert "200" in done.stdout.splitlines(), done.stderr
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", port))  # nobody has it any more
+
+
+@pytest.mark.slow
 def test_a_report_opens_in_a_browser(served: Served, chromium: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
@@ -151,5 +194,8 @@ def test_a_report_opens_in_a_browser(served: Served, chromium: str) -> None:
         wait_for(lambda: page.locator("table.headline").count() == 1, 60, "the headline is there")
         assert page.locator("h1").is_visible()
         assert page.evaluate("getComputedStyle(document.querySelector('table.headline')).borderCollapse") == "collapse"
+        page.route(f"{addresses.usual('/')}**", lambda route: route.fulfill(body="conversations"))
+        page.get_by_role("link", name=addresses.usual("")).click()
+        page.wait_for_url(addresses.usual(addresses.tasks("one")))
         assert said == []
         browser.close()

@@ -26,6 +26,7 @@ from mlpo_core.benchmark.report.tables import details
 from mlpo_core.benchmark.report.team_views import team_plots, team_tables
 from mlpo_core.benchmark.report.views import View, markdown, plain, rows_markdown
 from mlpo_core.context import Context
+from mlpo_core.listening import addresses
 from mlpo_core.progress import log
 from mlpo_core.rounds.latency import read_latency
 from mlpo_core.store import Dataset
@@ -78,6 +79,7 @@ def make(ctx: Context) -> dict[str, Any]:
         "not_compared": NOT_COMPARED,
         "tables": tables,
         "cards": cards(ctx.inputs),
+        "conversations": addresses.usual(addresses.tasks(ctx.partition)),
         "provenance": provenance(ctx.experiment, ctx.partition, versions),
     }
     drawn = [*plots(figures, k, chosen), *team_plots(figures), *training_plots(ctx.inputs)]

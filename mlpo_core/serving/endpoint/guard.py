@@ -1,18 +1,9 @@
 """Who may ask: holders of a key, or programs of this machine."""
 
-import hmac
-import ipaddress
-import os
-import re
-
 from starlette.requests import Request
 
-from mlpo_core.errors import BadInput
+from mlpo_core.listening.keys import Keys, is_loopback
 from mlpo_core.serving.refusal import Refusal
-
-VARIABLE = "MLPO_API_KEYS"
-_SHORTEST = 9
-"""As `mlpo_core.messages` masks keys from this length on."""
 
 
 class Guard:
@@ -26,15 +17,7 @@ class Guard:
     """
 
     def __init__(self, host: str) -> None:
-        self._keys = [key.encode() for key in re.split(r"[\s,]+", os.environ.get(VARIABLE, "")) if key]
-        self._local = is_loopback(host)
-        if any(len(key) < _SHORTEST for key in self._keys):
-            raise BadInput(f"{VARIABLE}: a key has fewer than {_SHORTEST} characters; take long random ones")
-        if not self._keys and not self._local:
-            raise BadInput(
-                f"--host {host} can be reached by others: put keys into {VARIABLE}, separated by commas, which "
-                "requests then carry as `Authorization: Bearer KEY`"
-            )
+        self._keys = Keys(host)
 
     def check(self, request: Request) -> None:
         """Refuse a request that may not ask.
@@ -49,14 +32,5 @@ class Guard:
                 raise Refusal("this server answers requests to 127.0.0.1 and localhost only", 403, "forbidden")
             return
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        key = given.strip().encode("utf-8", "replace")
-        if scheme.lower() != "bearer" or not any([hmac.compare_digest(key, known) for known in self._keys]):
+        if scheme.lower() != "bearer" or not self._keys.known(given.strip()):
             raise Refusal("the API key is missing or wrong: send `Authorization: Bearer KEY`", 401, "invalid_api_key")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

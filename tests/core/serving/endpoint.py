@@ -9,11 +9,11 @@ from typing import NamedTuple
 import httpx
 import uvicorn
 
+from mlpo_core.listening.server import bound
 from mlpo_core.serving import Leader
 from mlpo_core.serving.endpoint.app import Endpoint
 from mlpo_core.serving.endpoint.guard import Guard
-from mlpo_core.serving.endpoint.limits import Limits, Place
-from mlpo_core.serving.endpoint.run import bound
+from mlpo_core.serving.endpoint.limits import Limits
 from tests.core.serving import house
 from tests.support import wait_for
 
@@ -48,7 +48,7 @@ def asking(question: str = "sum 4-1+7+2", model: str = f"{house.NAME}/mlpo@T=1",
 def serving(leader: Leader, limits: Limits | None = None) -> Iterator[Running]:
     """Serve a leader that is loaded."""
     endpoint = Endpoint({leader.name: leader}, Guard("127.0.0.1"), limits or Limits())
-    with bound(Place("127.0.0.1", 0)) as listener:
+    with bound("127.0.0.1", 0) as listener:
         server = uvicorn.Server(uvicorn.Config(endpoint.app, log_level="warning", access_log=False))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()

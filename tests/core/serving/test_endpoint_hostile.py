@@ -18,8 +18,9 @@ import pytest
 from mlpo_core.engines.openai import OpenAIEngine
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig
+from mlpo_core.listening.keys import VARIABLE
 from mlpo_core.serving import Leader, team
-from mlpo_core.serving.endpoint.guard import VARIABLE, Guard
+from mlpo_core.serving.endpoint.guard import Guard
 from mlpo_core.serving.endpoint.limits import Limits
 from tests.core.serving import house
 from tests.core.serving.endpoint import Running, asking, serving
