@@ -36,8 +36,8 @@ class Guard:
                 "requests then carry as `Authorization: Bearer KEY`"
             )
 
-    def check(self, request: Request) -> None:
-        """Refuse a request that may not ask.
+    async def check(self, request: Request) -> None:
+        """Refuse a request that may not ask. A coroutine, so that no thread is asked for it.
 
         Without keys a web page must not ask in its reader's name: only requests to a name of this machine count.
 

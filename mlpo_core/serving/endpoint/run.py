@@ -33,7 +33,7 @@ def serve(names: Sequence[str], store: Store, place: Place, limits: Limits) -> N
         leaders: dict[str, Leader] = {}
         try:
             for name in names:
-                leader = Leader.load(name, store, limits.agent_s, limits.floor)
+                leader = Leader.load(name, store, limits.agent_s, limits.floor, apart=True)
                 leaders[leader.name] = leader
             endpoint = Endpoint(leaders, guard, limits)
             print(_invitation(listener, endpoint.models, next(iter(leaders.values())).example), flush=True)
