@@ -79,7 +79,7 @@ async def load(url: str, clients: int, seconds: float) -> Load:
             taken.append(time.monotonic() - asked)
             tokens += response.json()["usage"]["completion_tokens"]
 
-    async with httpx.AsyncClient(timeout=120, limits=httpx.Limits(max_connections=clients)) as client:
+    async with httpx.AsyncClient(timeout=600, limits=httpx.Limits(max_connections=clients)) as client:
         await asyncio.gather(*(ask(client, number) for number in range(clients)))
     return Load(taken, tokens, failures, time.monotonic() - began)
 
@@ -161,6 +161,8 @@ def main() -> None:
             grown, spent = process.memory_info().rss - idle, cpu_seconds(process) - spent
             server.terminate()
         after = bare.speed(seconds / 4)
+    if not found.seconds:
+        raise SystemExit(f"no answer at all: {found.failures[:1]}")
     reference = max(before, after)
     taken = sorted(found.seconds)
     served = Speed(found.tokens / found.took_s, found.tokens / spent)

@@ -100,9 +100,11 @@ def checkpoint(folder: Path, family: str, seed: int, width: int) -> Path:
     return folder
 
 
-def put(store: Store, asset: str, rows: list[dict[str, Any]], folder: tuple[str, Path] | None = None) -> VersionRef:
-    """A version that the experiment asks for, with these rows and files."""
-    spec = resolve(asset, find(NAME), store)
+def put(
+    store: Store, asset: str, rows: list[dict[str, Any]], folder: tuple[str, Path] | None = None, name: str = NAME
+) -> VersionRef:
+    """A version that an experiment asks for, with these rows and files."""
+    spec = resolve(asset, find(name), store)
     writer = store.writer(asset, key(asset, spec.source))
     writer.write(0, rows)
     if folder:
@@ -110,5 +112,5 @@ def put(store: Store, asset: str, rows: list[dict[str, Any]], folder: tuple[str,
     writer.commit(spec.source, {})
     ref = store.find(asset, writer.key)
     assert ref and asset in STAGES
-    store.point(NAME, ref)
+    store.point(name, ref)
     return ref
