@@ -147,7 +147,7 @@ def main() -> None:
         made = house.make(Path(folder), width=64, given=given)
         bare = Bare(made, chosen.clients, 1 if given else 4)
         before = bare.speed(seconds / 4)
-        command = [sys.executable, "-m", "mlpo_core", "serve", house.NAME, "--port", "0"]
+        command = [sys.executable, "-m", "mlpo_core", "serve", house.NAME, "--port", "0", "--agent-timeout", "600"]
         environment = {**os.environ, **made.environment}
         with subprocess.Popen(
             command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
