@@ -4,8 +4,8 @@ Every row draws its tokens from its own stream (`drawing`), so that what it writ
 beyond the rounding of the model's own arithmetic.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,8 +16,21 @@ from mlpo_core.engines.batching import Batch
 from mlpo_core.engines.drawing import pick, uniforms
 from mlpo_core.engines.protocol import Sampling
 
-Watch = Callable[[Sequence[int], Sequence[int]], Collection[int]]
-"""Is told after every step which rows are being written and the token that each has just got; returns those to end."""
+
+class Watch(Protocol):
+    """Follows a batch while it is written. Rows are named by their place in it."""
+
+    reads: bool
+    """Whether anybody wants the tokens before the rows have ended."""
+
+    def wrote(self, rows: Sequence[int], tokens: Sequence[int]) -> None:
+        """The rows that are being written, and the token that each has just got."""
+        ...
+
+    def left(self) -> Collection[int]:
+        """Rows that nobody waits for any more."""
+        ...
+
 
 _LEAVE_SHARE = 0.25
 """Share of finished rows at which the rest is moved together: copies then cost at most a few times the cache."""
@@ -121,8 +134,11 @@ def decode(
 
 def _given_up(watch: Watch, alive: Tensor, tokens: Tensor, ended: Tensor) -> Tensor:
     """Which of the rows nobody waits for any more, shape (rows,)."""
-    running = ~ended
-    rows = watch(alive[running].tolist(), tokens[running].tolist())
+    if watch.reads:
+        running = ~ended
+        watch.wrote(alive[running].tolist(), tokens[running].tolist())
+    if not (rows := watch.left()):
+        return torch.zeros_like(ended)
     return torch.isin(alive, torch.tensor(sorted(rows), dtype=torch.long, device=alive.device))
 
 

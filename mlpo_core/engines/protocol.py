@@ -1,6 +1,6 @@
 """What an engine is: it generates text with one model."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
@@ -50,20 +50,21 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
-class Listener(Protocol):
-    """Follows one generation while it is written, in the thread that writes it."""
+class Audience(Protocol):
+    """Follows the generations of a call while they are written, in the thread that writes them.
 
-    @property
-    def reads(self) -> bool:
-        """Whether it wants the text before it is finished."""
+    Requests are named by their place in the call.
+    """
+
+    readers: Collection[int]
+    """The requests whose text is wanted before it is finished."""
+
+    def hear(self, number: int, text: str) -> None:
+        """All that has been written so far for a request."""
         ...
 
-    def hear(self, text: str) -> None:
-        """All that has been written so far."""
-        ...
-
-    def gone(self) -> bool:
-        """Whether nobody waits for it any more: what is written then ends where it is."""
+    def left(self) -> Collection[int]:
+        """The requests that nobody waits for any more: what is written ends where it is. Asked after every token."""
         ...
 
 
@@ -71,10 +72,8 @@ class Listener(Protocol):
 class Following(Engine, Protocol):
     """An engine whose generations can be followed."""
 
-    def follow(
-        self, requests: Sequence[Request], sampling: Sampling, listeners: Sequence[Listener]
-    ) -> list[Generation]:
-        """`generate`, with a listener for every request."""
+    def follow(self, requests: Sequence[Request], sampling: Sampling, audience: Audience) -> list[Generation]:
+        """`generate`, followed."""
         ...
 
 

@@ -10,9 +10,10 @@ from transformers.utils import logging as transformers_logging
 
 from mlpo_core.engines import attention
 from mlpo_core.engines.batching import check_lengths, plan
-from mlpo_core.engines.decoding import Watch, decode
+from mlpo_core.engines.decoding import decode
+from mlpo_core.engines.following import Followed
 from mlpo_core.engines.precision import half_for
-from mlpo_core.engines.protocol import Listener, Sampling
+from mlpo_core.engines.protocol import Audience, Sampling
 from mlpo_core.engines.threads import fit_threads
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig
@@ -57,15 +58,11 @@ class TransformersEngine:
         """See `Engine.generate`. Of a prompt's samples in one batch all but the first count it as cached."""
         return self._run(requests, sampling, None)
 
-    def follow(
-        self, requests: Sequence[Request], sampling: Sampling, listeners: Sequence[Listener]
-    ) -> list[Generation]:
+    def follow(self, requests: Sequence[Request], sampling: Sampling, audience: Audience) -> list[Generation]:
         """See `Following.follow`."""
-        return self._run(requests, sampling, listeners)
+        return self._run(requests, sampling, audience)
 
-    def _run(
-        self, requests: Sequence[Request], sampling: Sampling, listeners: Sequence[Listener] | None
-    ) -> list[Generation]:
+    def _run(self, requests: Sequence[Request], sampling: Sampling, audience: Audience | None) -> list[Generation]:
         encoded = self._encode(requests)
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         found: list[Generation | None] = [None] * len(requests)
@@ -73,7 +70,7 @@ class TransformersEngine:
         for batch in plan(encoded, sampling.max_new_tokens, self._budget):
             started = time.monotonic()
             seeds = [requests[i].seed for i in batch.requests]
-            watch = self._watch([listeners[i] for i in batch.requests]) if listeners else None
+            watch = Followed(self._tokenizer, audience, batch.requests) if audience else None
             written = decode(self._model, batch, seeds, sampling, self._stop, watch)
             texts = self._tokenizer.batch_decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
             seconds = (time.monotonic() - started) / len(batch.requests)
@@ -106,22 +103,6 @@ class TransformersEngine:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def _watch(self, listeners: Sequence[Listener]) -> Watch:
-        """Tells the listeners of a batch's rows what is written; half of a character waits for its other half."""
-        written: list[list[int]] = [[] for _ in listeners]
-
-        def watch(rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
-            for row, token in zip(rows, tokens, strict=True):
-                if listeners[row].reads:
-                    written[row].append(token)
-                    text = self._tokenizer.decode(
-                        written[row], skip_special_tokens=True, clean_up_tokenization_spaces=False
-                    )
-                    listeners[row].hear(text.rstrip("\ufffd"))
-            return [row for row in rows if listeners[row].gone()]
-
-        return watch
 
     def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
         asked = [(request.prompt, request.system) for request in requests]

@@ -31,12 +31,13 @@ class Leader:
         source: What is loaded.
         wait_s: Seconds after which an agent is left out.
         floor: Fewest agents that must have answered; else the question is refused.
+        apart: Whether models that this machine computes are held by a process of their own: for many questions at once.
 
     Raises:
         BadInput: A model cannot be loaded.
     """
 
-    def __init__(self, source: Source, wait_s: float = WAIT_S, floor: int = 1) -> None:
+    def __init__(self, source: Source, wait_s: float = WAIT_S, floor: int = 1, apart: bool = False) -> None:
         settings = source.experiment.leader
         assert settings  # noqa: S101 - narrows a type
         if not 1 <= floor <= source.experiment.k:
@@ -46,7 +47,11 @@ class Leader:
         self._source = source
         tokenizer = _tokenizer(source)
         self._house = House(
-            Team(source, wait_s), PromptMaker(tokenizer, settings, source.experiment.prompts), Lock(), Grader(1), floor
+            Team(source, wait_s, apart),
+            PromptMaker(tokenizer, settings, source.experiment.prompts),
+            Lock(),
+            Grader(1),
+            floor,
         )
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="leader", daemon=True)
@@ -60,6 +65,7 @@ class Leader:
         wait_s: float = WAIT_S,
         floor: int = 1,
         team: str = "",
+        apart: bool = False,
     ) -> Self:
         """The leader that an experiment has trained, or one that was published, with its team.
 
@@ -69,6 +75,7 @@ class Leader:
             wait_s: Seconds after which an agent is left out.
             floor: Fewest agents that must have answered.
             team: An experiment whose team a published leader leads instead of its own.
+            apart: Whether models that this machine computes are held by a process of their own.
 
         Raises:
             BadInput: There is no such experiment or folder, or its leader has not been trained, or its team cannot be
@@ -76,11 +83,11 @@ class Leader:
         """
         store = store or Store()
         if not isinstance(which, Experiment) and is_published(str(which)):
-            return cls(of_published(str(which), store, team), wait_s, floor)
+            return cls(of_published(str(which), store, team), wait_s, floor, apart)
         if team:
             raise BadInput(f"{which}: only a published leader takes another team; an experiment names its own")
         experiment = which if isinstance(which, Experiment) else read(str(which))
-        return cls(of_experiment(experiment, store), wait_s, floor)
+        return cls(of_experiment(experiment, store), wait_s, floor, apart)
 
     @property
     def name(self) -> str:
@@ -118,6 +125,11 @@ class Leader:
     def agents_down(self) -> int:
         """How many agents were late or away a moment ago."""
         return self._house.team.down
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process that holds the models is no more: nothing will be answered again."""
+        return self._house.team.ended
 
     def answer(
         self,
@@ -163,7 +175,8 @@ class Leader:
         """
         experiment = self._source.experiment
         task = as_task(question, experiment, self._source.tasks)
-        return await Talk(self._house, task, plan, self._draw(wishes, choice), wishes, hear).run()
+        with self._house.team.talk():
+            return await Talk(self._house, task, plan, self._draw(wishes, choice), wishes, hear).run()
 
     def close(self, wait_s: float | None = None) -> bool:
         """Free the models; whether all were free within so many seconds (None waits for as long as it takes)."""

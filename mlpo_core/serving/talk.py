@@ -30,6 +30,9 @@ from mlpo_core.serving.source import LEADER
 from mlpo_core.serving.team import Team
 from mlpo_core.types import Task, stable_seed
 
+_SHORT = 4000
+"""Characters that are counted where they are: in less time than another thread takes to begin."""
+
 
 class Draw(NamedTuple):
     """Which of the possible answers: the evaluation seed, and which of an agent's samples stands for it."""
@@ -253,10 +256,10 @@ class Talk:
     async def _check_length(self, prompt: str) -> None:
         leader = self._experiment.leader
         assert leader  # noqa: S101 - narrows a type
-        tokens = await asyncio.to_thread(self._count, prompt)
-        if tokens > (most := leader.max_context - leader.max_new_tokens):
+        counted = self._count(prompt) if len(prompt) < _SHORT else await asyncio.to_thread(self._count, prompt)
+        if counted > (most := leader.max_context - leader.max_new_tokens):
             raise Refusal(
-                f"the leader's prompt has {tokens} tokens and {most} fit (leader.max_context less "
+                f"the leader's prompt has {counted} tokens and {most} fit (leader.max_context less "
                 "leader.max_new_tokens): ask something shorter, or show the leader less "
                 "(leader.information, leader.shorten)",
                 code="context_length_exceeded",

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 
 from mlpo_core.engines import Engine, open_engine
 from mlpo_core.experiment import EngineConfig, Experiment
 from mlpo_core.models.locate import Located
-from mlpo_core.serving.line import Line, Turns
+from mlpo_core.serving.line import Line
 from mlpo_core.serving.member import Member
 from mlpo_core.serving.source import Source
+from mlpo_core.serving.turns import Turns
+from mlpo_core.serving.workshop import Workshop
 
 LEADER = "leader"
 _Model = tuple[Located, bool, EngineConfig]
@@ -20,13 +23,16 @@ class Team:
     Args:
         source: What is loaded.
         wait_s: Seconds after which an agent is late.
+        apart: Whether models that this machine computes are held by a process of their own.
     """
 
-    def __init__(self, source: Source, wait_s: float) -> None:
+    def __init__(self, source: Source, wait_s: float, apart: bool = False) -> None:
         self.experiment: Experiment = source.experiment
         self.stop = source.stop
         self._lines: dict[_Model, Line] = {}
         self._turns = Turns()
+        self._workshop: Workshop | None = None
+        self._apart = apart
         models = _models(source)
         try:
             for model in dict.fromkeys(models.values()):
@@ -44,11 +50,22 @@ class Team:
         """How many agents were late or away a moment ago."""
         return sum(member.down for member in self.agents.values())
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process that holds models is no more: nobody will be answered again."""
+        return self._workshop is not None and self._workshop.ended
+
+    def talk(self) -> AbstractContextManager[None]:
+        """Spans the work on one question."""
+        return self._turns.talk()
+
     def close(self, wait_s: float | None = None) -> bool:
         """Free the engines; whether all were free within so many seconds (None waits)."""
         self._turns.close()
         lines = list(self._lines.values())
         self._lines.clear()
+        if self._workshop:
+            self._workshop.close()
         pool = ThreadPoolExecutor(len(lines) or 1)
         left = wait([pool.submit(line.close) for line in lines], wait_s).not_done
         pool.shutdown(wait=not left)
@@ -56,6 +73,9 @@ class Team:
 
     def _open(self, model: _Model, models: int) -> Engine:
         located, trust, engine = model
+        if self._apart and engine.kind == "transformers":
+            self._workshop = self._workshop or Workshop()
+            return self._workshop.open(engine, located.model, located.revision, trust)
         return open_engine(_sharing(engine, models), located.model, revision=located.revision, trust_remote_code=trust)
 
 

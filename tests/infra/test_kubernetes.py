@@ -1,5 +1,7 @@
 """Kubernetes manifests: built-in kinds against Kubernetes' schemas, the Ray cluster as dagster-ray reads it."""
 
+import argparse
+import json
 import re
 import subprocess
 import sys
@@ -10,12 +12,17 @@ import pytest
 import yaml
 from dagster_ray.kuberay import RayClusterSpec
 
+from mlpo_core.commands import serve
+from mlpo_core.serving.endpoint.app import Endpoint
+from mlpo_core.serving.endpoint.guard import VARIABLE, Guard
+from mlpo_core.serving.endpoint.limits import Limits
 from tests.support import REPOSITORY
 
 FOLDER = REPOSITORY / "infra" / "kubernetes"
 DOCUMENTS: list[dict[str, Any]] = [
     document for file in sorted(FOLDER.glob("*.yaml")) for document in yaml.safe_load_all(file.read_text())
 ]
+ENDPOINT = next(d for d in DOCUMENTS if d["kind"] == "Deployment" and d["metadata"]["name"] == "endpoint")
 RAY = next(document for document in DOCUMENTS if document["kind"] == "RayCluster")
 GROUPS: list[dict[str, Any]] = [RAY["spec"]["headGroupSpec"], *RAY["spec"]["workerGroupSpecs"]]
 BUILT_IN = [document for document in DOCUMENTS if document is not RAY]
@@ -75,9 +82,40 @@ def test_every_service_and_policy_selects_a_pod() -> None:
     labels = [template["metadata"]["labels"] for template in (*templates, *(group["template"] for group in GROUPS))]
     selectors = [d["spec"]["selector"] for d in BUILT_IN if d["kind"] == "Service"]
     selectors += [d["spec"]["podSelector"]["matchLabels"] for d in BUILT_IN if d["kind"] == "NetworkPolicy"]
-    assert len(selectors) == 7
+    assert len(selectors) == 9
     for selector in selectors:
         assert any(selector.items() <= given.items() for given in labels), selector
+
+
+def test_the_endpoint_may_do_nothing_but_serve() -> None:
+    pod = ENDPOINT["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+    lines = (REPOSITORY / "infra" / "serve.Dockerfile").read_text().splitlines()
+    [places] = [line.split()[1:] for line in lines if line.startswith("ENV ")]
+    assert written == {"/var/lib/mlpo", "/tmp"}
+    assert all(place.partition("=")[2].startswith("/var/lib/mlpo") for place in places)
+    assert container["env"][0]["name"] == VARIABLE and "secretKeyRef" in container["env"][0]["valueFrom"]
+
+
+def test_the_endpoint_is_started_and_looked_after_as_the_command_has_it() -> None:
+    [container] = ENDPOINT["spec"]["template"]["spec"]["containers"]
+    lines = (REPOSITORY / "infra" / "serve.Dockerfile").read_text().splitlines()
+    [entry] = [json.loads(line.removeprefix("ENTRYPOINT ")) for line in lines if line.startswith("ENTRYPOINT ")]
+    parser = argparse.ArgumentParser()
+    serve.arguments(parser)
+    options = parser.parse_args([*entry[entry.index("serve") + 1 :], *container["args"]])
+    assert (options.port, options.host, options.experiments) == (8000, "0.0.0.0", ["tiny"])
+    assert container["ports"] == [{"name": "http", "containerPort": options.port}]
+    paths = {getattr(route, "path", "") for route in Endpoint({}, Guard("127.0.0.1"), Limits()).app.routes}
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["path"] in paths and container[probe]["httpGet"]["port"] == "http"
 
 
 def test_no_secret_stands_in_a_manifest() -> None:

@@ -74,7 +74,8 @@ class Endpoint:
 
     async def _health(self) -> JSONResponse:
         down = {name: leader.agents_down for name, leader in self._leaders.items()}
-        return JSONResponse({"status": "ok", "agents_down": down})
+        ended = any(leader.ended for leader in self._leaders.values())
+        return JSONResponse({"status": "engines ended" if ended else "ok", "agents_down": down}, 503 if ended else 200)
 
     async def _figures(self) -> Response:
         return Response(self._metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")

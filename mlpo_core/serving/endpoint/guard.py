@@ -19,8 +19,8 @@ class Guard:
     def __init__(self, host: str) -> None:
         self._keys = Keys(host)
 
-    def check(self, request: Request) -> None:
-        """Refuse a request that may not ask.
+    async def check(self, request: Request) -> None:
+        """Refuse a request that may not ask. A coroutine, so that no thread is asked for it.
 
         Without keys a web page must not ask in its reader's name: only requests to a name of this machine count.
 

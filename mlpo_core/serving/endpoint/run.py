@@ -41,7 +41,8 @@ def serve(names: Sequence[str], team: str, store: Store, place: Place, limits: L
         leaders: dict[str, Leader] = {}
         try:
             for name in names:
-                leader = Leader.load(name, store, limits.agent_s, limits.floor, team if is_published(name) else "")
+                led = team if is_published(name) else ""
+                leader = Leader.load(name, store, limits.agent_s, limits.floor, led, apart=True)
                 if leader.name in leaders:
                     leader.close(_END_S)
                     raise BadInput(

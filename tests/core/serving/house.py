@@ -54,25 +54,38 @@ class House(NamedTuple):
         return list(Dataset(ref).rows())
 
 
-def make(folder: Path, width: int = 32) -> House:
-    """Make the experiment below a folder, with models of some width; `MLPO_EXPERIMENTS` must be its `experiments`."""
+def make(folder: Path, width: int = 32, given: Path | None = None) -> House:
+    """Make the experiment below a folder; `MLPO_EXPERIMENTS` must be its `experiments`.
+
+    Args:
+        folder: Where.
+        width: Of its models.
+        given: A checkpoint that everybody is instead; nothing is then answered beforehand.
+    """
     house = House(folder / "experiments", folder / "root")
     house.experiments.mkdir(parents=True)
     (house.experiments / f"{NAME}.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     run(resolve("tasks", find(NAME), house.store))
-    models = folder / "models"
-    for seed, (name, family) in enumerate(FAMILIES.items()):
-        checkpoint(models / name, family, seed, width)
+    models = given.parent if given else folder / "models"
+    if not given:
+        for seed, (name, family) in enumerate(FAMILIES.items()):
+            checkpoint(models / name, family, seed, width)
     rows = [
         {"name": n, "role": "leader" if n == "leader" else "agent", "model": f"pretrain:{FAMILIES[n]}", "revision": "0"}
-        | {"path": f"models/{n}", "parameters": 1}
+        | {"path": f"models/{given.name if given else n}", "parameters": 1}
         for n in FAMILIES
     ]
     put(house.store, "base_models", rows, ("models", models))
-    run(resolve("agent_proposals", find(NAME), house.store))
+    if given:
+        put(house.store, "agent_proposals", [])
+    else:
+        run(resolve("agent_proposals", find(NAME), house.store))
     for asset in ("hard_tasks", "mlpo_dataset"):
         put(house.store, asset, [])
-    put(house.store, "mlpo_leader", [], ("checkpoint", checkpoint(folder / "trained", "qwen3", 9, width)))
+    trained = given or checkpoint(folder / "trained", "qwen3", 9, width)
+    put(house.store, "mlpo_leader", [], ("checkpoint", trained))
+    if given:
+        return house
     for asset in ("benchmark_proposals", "team_rounds", "dev_rounds", "benchmark_predictions"):
         run(resolve(asset, find(NAME), house.store))
     return house
@@ -91,9 +104,11 @@ def checkpoint(folder: Path, family: str, seed: int, width: int) -> Path:
     return folder
 
 
-def put(store: Store, asset: str, rows: list[dict[str, Any]], folder: tuple[str, Path] | None = None) -> VersionRef:
-    """A version that the experiment asks for, with these rows and files."""
-    spec = resolve(asset, find(NAME), store)
+def put(
+    store: Store, asset: str, rows: list[dict[str, Any]], folder: tuple[str, Path] | None = None, name: str = NAME
+) -> VersionRef:
+    """A version that an experiment asks for, with these rows and files."""
+    spec = resolve(asset, find(name), store)
     writer = store.writer(asset, key(asset, spec.source))
     writer.write(0, rows)
     if folder:
@@ -101,5 +116,5 @@ def put(store: Store, asset: str, rows: list[dict[str, Any]], folder: tuple[str,
     writer.commit(spec.source, {})
     ref = store.find(asset, writer.key)
     assert ref and asset in STAGES
-    store.point(NAME, ref)
+    store.point(name, ref)
     return ref

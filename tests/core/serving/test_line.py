@@ -9,7 +9,8 @@ import pytest
 from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig
-from mlpo_core.serving.line import Line, Turns
+from mlpo_core.serving.line import Line
+from mlpo_core.serving.turns import Turns
 from mlpo_core.types import Request
 from tests.core.serving import house
 
