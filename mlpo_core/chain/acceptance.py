@@ -12,7 +12,7 @@ from mlpo_core.chain.spec import Spec, resolve
 from mlpo_core.chain.stages import STAGES, key
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig, Experiment
-from mlpo_core.experiment.engine import OF_NO_ROW
+from mlpo_core.experiment.engine import OF_NO_ROW, in_key
 from mlpo_core.store import Manifest, Store, VersionRef
 from mlpo_core.store.manifest import inspect
 from mlpo_core.store.root import Acceptance
@@ -105,7 +105,8 @@ def completed(then: Any, now: Any) -> Any:
         then = {name: value for name, value in then.items() if name not in free}
         lacking = [n for n in vars(now) if n in fields and n not in free and not fields[n].is_required()]
         defaults = {name: to_jsonable_python(fields[name].get_default(call_default_factory=True)) for name in lacking}
-        return {**defaults, **{name: completed(value, vars(now).get(name)) for name, value in then.items()}}
+        found = {**defaults, **{name: completed(value, vars(now).get(name)) for name, value in then.items()}}
+        return in_key(found) if isinstance(now, EngineConfig) else found
     if isinstance(now, dict) and isinstance(then, dict):
         return {name: completed(value, now.get(name)) for name, value in then.items()}
     if isinstance(now, list | tuple) and isinstance(then, list) and len(then) == len(now):

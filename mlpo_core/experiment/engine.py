@@ -98,10 +98,7 @@ class EngineConfig(Section):
     @model_serializer(mode="wrap")
     def _without_what_changes_no_row(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
         data = dump(self)
-        if info.context != KEYS:
-            return data
-        unset = [name for name in _ONLY_IF_SET if data[name] == EngineConfig.model_fields[name].default]
-        return {k: v for k, v in data.items() if k not in OF_NO_ROW and k not in unset}
+        return in_key(data) if info.context == KEYS else data
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
@@ -129,3 +126,10 @@ class EngineConfig(Section):
                 CREDENTIALS, "an address with a query, a fragment or spaces: expected e.g. http://host:8000/v1"
             )
         return value
+
+
+def in_key(settings: dict[str, Any]) -> dict[str, Any]:
+    """What of an engine's settings, as plain data, stands in a version's key."""
+    fields = EngineConfig.model_fields
+    unset = [name for name in _ONLY_IF_SET if settings.get(name) == fields[name].default]
+    return {name: value for name, value in settings.items() if name not in OF_NO_ROW and name not in unset}
