@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-AnswerKind = Literal["exact", "option", "number", "math"]
+InferredKind = Literal["exact", "option", "number", "math"]
+"""How an answer is compared where nobody says so."""
+AnswerKind = Literal["exact", "option", "number", "math", "regex", "json", "unit", "set", "checker", "tests"]
+"""How an answer is compared with the gold one. Those that are not inferred: a pattern, JSON, a quantity, a set,
+what a function of one's own says, and tests that an answer passes as a program."""
 Split = Literal["train", "dev", "test"]
 
 
@@ -21,7 +25,8 @@ class Task:
         split: Which part of the experiment may use it.
         question: What is asked, without the choices.
         choices: The options in order, `A` first; empty when the task is not multiple choice with listed options.
-        answer: The gold answer. For kind `option` it is a letter.
+        answer: The gold answer. For kind `option` it is a letter, for `regex` a pattern, for `json` JSON,
+            for `tests` what tests it.
         answer_kind: How an answer is compared with the gold one.
     """
 

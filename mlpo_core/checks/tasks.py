@@ -1,7 +1,7 @@
 """Tasks: nothing of the test split is in training, and every gold answer grades as correct."""
 
 from mlpo_core.checks.finding import Check, Finding, Subject, some
-from mlpo_core.grading import Grader
+from mlpo_core.grading import Grader, gold
 from mlpo_core.tasks.rows import task_of
 from mlpo_core.tasks.split import normalised
 
@@ -27,12 +27,13 @@ def _disjoint(subject: Subject) -> Finding:
 def _gold_grades(subject: Subject) -> Finding:
     failed: list[str] = []
     count = 0
-    with Grader() as grader:
+    with Grader(grading=subject.experiment.grading) as grader:
         for batch in subject.dataset.batches(batch_size=2048):
             tasks = [task_of(row) for row in batch.to_pylist()]
-            verdicts = grader.grade_many([(t, f"<answer>{t.answer}</answer>") for t in tasks])
-            failed += [t.task_id for t, v in zip(tasks, verdicts, strict=True) if not v.correct]
-            count += len(tasks)
+            told = [(t, right) for t in tasks if (right := gold.example(t.answer_kind, t.answer)) is not None]
+            verdicts = grader.grade_many([(t, f"<answer>{right}</answer>") for t, right in told])
+            failed += [t.task_id for (t, _), v in zip(told, verdicts, strict=True) if not v.correct]
+            count += len(told)
     message = f"gold answer grades as wrong: {some(failed)}" if failed else "every gold answer grades as correct"
     return Finding(passed=not failed, message=message, facts={"tasks": count, "failed": len(failed)})
 

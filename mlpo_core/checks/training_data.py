@@ -9,7 +9,7 @@ def _traces_verified(subject: Subject) -> Finding:
     tasks = read_tasks(subject.inputs["tasks"], ("train",))
     broken: list[str] = []
     count = 0
-    with Grader() as grader:
+    with Grader(grading=subject.experiment.grading) as grader:
         for batch in subject.dataset.batches(batch_size=2048):
             rows = batch.to_pylist()
             count += len(rows)

@@ -4,6 +4,7 @@ from mlpo_core.experiment.benchmark import Benchmark, Inference
 from mlpo_core.experiment.claims import Claim, Claims
 from mlpo_core.experiment.config import Experiment, restrict, without_engines
 from mlpo_core.experiment.engine import KEYS, EngineConfig
+from mlpo_core.experiment.grading import Grading
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.reading import load, parse
@@ -26,6 +27,7 @@ __all__ = [
     "Experiment",
     "Filter",
     "GRPOBaseline",
+    "Grading",
     "Inference",
     "Leader",
     "Proposals",

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from mlpo_core.experiment.benchmark import Benchmark, Inference
 from mlpo_core.experiment.claims import Claims
 from mlpo_core.experiment.engine import EngineConfig
+from mlpo_core.experiment.grading import Grading
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.section import Name, Section, Seed
@@ -46,6 +47,7 @@ class Experiment(Section):
     inference: Inference = Inference()
     benchmark: Benchmark = Benchmark()
     engine: EngineConfig = EngineConfig()
+    grading: Grading = Grading()
     launcher: Literal["local", "torchrun", "ray"] = "local"
     sweep: dict[str, tuple[Any, ...] | dict[Name, dict[str, Any]]] = Field(default={})
     """Axes of a grid: the values of a setting, or named groups of settings (see `mlpo_core.experiment.files`)."""
@@ -75,6 +77,27 @@ class Experiment(Section):
         object.__setattr__(self, "tasks", tasks)
         if self.base_models.seed is None:
             object.__setattr__(self, "base_models", self.base_models.model_copy(update={"seed": self.seed}))
+        return self
+
+    @model_validator(mode="after")
+    def _resolve_checkers(self) -> Self:
+        found = {task.benchmark: task.checker for task in self.tasks if task.checker}
+        for index, task in enumerate(self.tasks):
+            if task.checker != found.get(task.benchmark, ""):
+                raise ValueError(f"tasks.{index}.checker: {task.benchmark} has another one in its other source")
+        if self.grading.checkers not in ({}, found):
+            raise ValueError("grading.checkers: is filled in when the experiment is read; say tasks.N.checker")
+        object.__setattr__(self, "grading", self.grading.model_copy(update={"checkers": found}))
+        return self
+
+    @model_validator(mode="after")
+    def _code_may_run(self) -> Self:
+        for index, task in enumerate(self.tasks):
+            if task.answer_kind == "tests" and not self.grading.run_code:
+                raise ValueError(
+                    f"tasks.{index}.answer_kind: tests runs what models wrote, and nothing of it is run unless the "
+                    "file says so: grading: {run_code: true}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment.config import Experiment
-from mlpo_core.experiment.overrides import override
 from mlpo_core.experiment.plain import read_file
 from mlpo_core.experiment.section import CREDENTIALS, Section
+from mlpo_core.experiment.trusted import overridden
 
 
 def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -29,8 +29,7 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
     raw = read_file(path)
     if not isinstance(raw, dict):
         raise BadInput(f"{path}: expected a mapping of sections, got {type(raw).__name__}")
-    for setting in overrides:
-        override(raw, setting)
+    overridden(raw, overrides)
     return parse(raw, str(path))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -29,8 +29,16 @@ class TaskSource(Section):
     )
     """Your own questions: the field of each part, where its name is not a usual one. `choices` may be several."""
     answer_kind: AnswerKind | None = None
-    """Your own questions: `exact`, `option`, `number` or `math`. None: `option` where there are choices, else by the
-    look of each gold answer."""
+    """Your own questions: `exact`, `option`, `number` or `math`; `regex` (the gold answer is a pattern), `json` (a
+    value, a part of one, or a schema), `unit` (a number with a unit), `set` (members in any order) or `tests`
+    (programs that pass tests; needs `grading.run_code`). None: `option` where there are choices, else by the look of
+    each gold answer."""
+    checker: Annotated[str, Field(max_length=200)] = ""
+    """Your own questions: a function of yours, `package.module:name` or the name of an entry point in `mlpo.checkers`,
+    that says whether an answer is right: `def name(task, answer) -> bool`. Instead of `answer_kind`."""
+    tolerance: Share | None = None
+    """`answer_kind: unit`: how far off an answer may be, as a share of the gold answer's size, where that does not say
+    so itself (`9.81 m/s^2 ± 0.5 %`). None: 0.01."""
     subset: str = ""
     """`hub:owner/name`: its configuration, where it has several."""
     split: str = ""
@@ -69,12 +77,16 @@ class TaskSource(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        own = [name for name in ("fields", "answer_kind", "subset", "split") if getattr(self, name)]
+        own = [name for name in ("fields", "answer_kind", "checker", "subset", "split") if getattr(self, name)]
         if self.published and own:
             raise ValueError(
                 f"{self.benchmark} is read in its published format, so it takes no {', '.join(own)}: "
                 "give your own questions another name"
             )
+        if self.answer_kind == "checker" or (self.answer_kind and self.checker):
+            raise ValueError("checker: package.module:name stands instead of answer_kind")
+        if self.tolerance is not None and self.answer_kind != "unit":
+            raise ValueError("tolerance: is for answer_kind: unit")
         if self.published and self.source.startswith("hub:"):
             raise ValueError(f"{self.benchmark} is read from its own place on the hub: source: hub, or another name")
         if not self.published and self.source == "hub":

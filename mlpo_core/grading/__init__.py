@@ -4,7 +4,8 @@ Nothing that a model wrote is executed. Every answer is read and compared in wor
 one that takes more than its processor time: it is `ungraded`, which counts as wrong and is shown.
 """
 
+from mlpo_core.grading import gold
 from mlpo_core.grading.infer import infer_kind
-from mlpo_core.grading.pool import Grader, grade, self_check
+from mlpo_core.grading.pool import NOTHING_RUN, Grader, grade, self_check
 
-__all__ = ["Grader", "grade", "infer_kind", "self_check"]
+__all__ = ["NOTHING_RUN", "Grader", "gold", "grade", "infer_kind", "self_check"]

@@ -6,6 +6,7 @@ import unicodedata
 from mlpo_core.grading.dressing import plain, without_question
 from mlpo_core.grading.extract import Statement, statements, visible
 from mlpo_core.grading.labels import LABELS, read_label
+from mlpo_core.grading.stated import introduced
 from mlpo_core.types import Verdict
 
 _BRACKETS = re.compile(r"[()\[\]{}<>\s]+")
@@ -17,8 +18,6 @@ _NUMBERED = re.compile(r"(?m)^\s{0,8}(?:\d{1,3}[.)]|[-*•])\s")
 _REMARK = re.compile(r"\s\([^()\n]{1,80}\)(?=[\s.*]{0,9}\Z)")
 _AND = re.compile(r",?\sand\s(?=\S{1,60}\Z)")
 _LIST_MARKS = re.compile(r"[\[\](){}\"'“”‘’;|<>→]|->")
-_LIST_ITEM = re.compile(r"\s{0,8}(?:\d{1,3}[.)]\s|[-*•]\s)?\s{0,3}\S{1,60}\s{0,8}")
-_INTRODUCED = re.compile(r":[*_]{0,3}[ \t]{0,9}(?=\S)|:[*_]{0,3}[ \t]{0,9}\n\s{0,20}(?=\S)")
 _EDGES = " \t\r\n\"'`“”‘’*_.,:;!?$"
 
 
@@ -51,7 +50,7 @@ def _text(gold: str, response: str) -> Verdict:
     wanted = normalise(gold) or gold.strip()
     found = statements(response)
     for place in found:
-        said = _undressed(place.text if place.explicit else _introduced(place.text), wanted)
+        said = _undressed(place.text if place.explicit else introduced(place.text), wanted)
         if said:
             if said == wanted:
                 return Verdict(said, True)
@@ -65,20 +64,6 @@ def _text(gold: str, response: str) -> Verdict:
         if rest == wanted:
             return Verdict(rest, True)
     return Verdict(said[:1000], said == wanted)
-
-
-def _introduced(text: str) -> str:
-    """What stands after the last colon of an unmarked text, up to a blank line, or else its last line."""
-    colons = list(_INTRODUCED.finditer(text))
-    for colon in colons[:-6:-1]:
-        paragraph = text[colon.end() :].split("\n\n", 1)[0]
-        lead = text[: colon.start()].rsplit("\n", 1)[-1]
-        if not re.match(r"\W{0,4}(?:note|remark|explanation|p\.?s)\b", lead, re.IGNORECASE):
-            return paragraph.strip() if "\n" in colon.group() else paragraph.split("\n", 1)[0]
-    lines = [line for line in text.split("\n") if line.strip()]
-    if len(lines) > 1 and all(map(_LIST_ITEM.fullmatch, lines)):
-        return text
-    return lines[-1] if lines else text
 
 
 def _undressed(text: str, wanted: str) -> str:

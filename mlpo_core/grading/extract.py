@@ -56,6 +56,11 @@ _FIRST_OPTION = re.compile(r"^[\s>*_-]{0,8}\(?A\)[^\n]{0,200}", re.MULTILINE)
 
 
 def visible(response: str) -> str:
+    """What a response says outside its thinking, with look-alike characters made plain."""
+    return plain(spoken(response))
+
+
+def spoken(response: str) -> str:
     """What a response says outside its thinking: after the last `</think>`, and before a `<think>` left open.
 
     A response that never stops thinking says nothing. A stray `</think>` at the very end is ignored.
@@ -64,7 +69,26 @@ def visible(response: str) -> str:
     said = segments[-1].split(_THINK_OPEN, 1)[0]
     if not said.strip() and len(segments) > 2:
         said = segments[-2].split(_THINK_OPEN, 1)[0]
-    return plain(without_chat_markers(said.rstrip()[-LIMIT:]))
+    return without_chat_markers(said.rstrip()[-LIMIT:])
+
+
+def tagged(text: str) -> str | None:
+    """What the last answer tag with content holds; all of them as a list where three or more differ in a row."""
+    opens = list(_ANSWER_OPEN.finditer(text))[-_TAGS_READ:]
+    found: list[tuple[int, int, str]] = []
+    for i, tag in enumerate(opens):
+        end = opens[i + 1].start() if i + 1 < len(opens) else len(text)
+        closed = _ANSWER_CLOSE.search(text, tag.end(), end)
+        content = text[tag.end() : closed.start() if closed else end].strip()
+        if content:
+            found.append((tag.start(), closed.end() if closed else end, content))
+    if not found:
+        return None
+    first = len(found) - 1
+    while first and found[first][0] - found[first - 1][1] < _TAG_GAP:
+        first -= 1
+    row = list(dict.fromkeys(content for _, _, content in found[first:]))
+    return ", ".join(row) if len(row) > 2 else found[-1][2]
 
 
 def answers_several(response: str) -> bool:
@@ -97,14 +121,14 @@ def statements(response: str) -> list[Statement]:
     follows an answer was made up by the model, and nothing from there on counts.
     """
     said = visible(response)
-    tagged = _tagged(said)
-    text = _before_summary(_before_next_question(said)) if tagged is None else tagged
-    boxes, inside = boxes_of(text)
-    phrases = [(start, said) for start, said in phrases_of(text) if not any(a < start <= b for a, b in inside)]
+    inside = tagged(said)
+    text = _before_summary(_before_next_question(said)) if inside is None else inside
+    boxes, spans = boxes_of(text)
+    phrases = [(start, said) for start, said in phrases_of(text) if not any(a < start <= b for a, b in spans)]
     found = [*boxes, *phrases, *json_answers(text)]
     found.sort(key=lambda place: place[0], reverse=True)
     marked = [Statement(content, text[start : start + _STATEMENT_LIMIT], True) for start, content in found]
-    return [*marked, Statement(text.strip(), text, tagged is not None)]
+    return [*marked, Statement(text.strip(), text, inside is not None)]
 
 
 def _before_next_question(text: str) -> str:
@@ -126,22 +150,3 @@ def _before_summary(text: str) -> str:
 def _first_answer(text: str) -> int:
     said = (m.start() for m in CUE.finditer(text) if text[m.end() : m.end() + 200].split("\n", 1)[0].strip())
     return next(said, len(text))
-
-
-def _tagged(text: str) -> str | None:
-    """What the last answer tag with content holds; all of them as a list where three or more differ in a row."""
-    opens = list(_ANSWER_OPEN.finditer(text))[-_TAGS_READ:]
-    found: list[tuple[int, int, str]] = []
-    for i, tag in enumerate(opens):
-        end = opens[i + 1].start() if i + 1 < len(opens) else len(text)
-        closed = _ANSWER_CLOSE.search(text, tag.end(), end)
-        content = text[tag.end() : closed.start() if closed else end].strip()
-        if content:
-            found.append((tag.start(), closed.end() if closed else end, content))
-    if not found:
-        return None
-    first = len(found) - 1
-    while first and found[first][0] - found[first - 1][1] < _TAG_GAP:
-        first -= 1
-    row = list(dict.fromkeys(content for _, _, content in found[first:]))
-    return ", ".join(row) if len(row) > 2 else found[-1][2]

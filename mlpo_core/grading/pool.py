@@ -3,18 +3,31 @@
 import atexit
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from mlpo_core.grading.process import Operation, Worker
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Grading
+from mlpo_core.grading import sandbox
+from mlpo_core.grading.checker import CHECK_S, WAIT_S
+from mlpo_core.grading.failures import Failures
+from mlpo_core.grading.gold import example
+from mlpo_core.grading.process import LIBRARIES, Library, Operation, Worker
 from mlpo_core.progress import log
 from mlpo_core.types import Task, Verdict
 
 _REMEMBERED = 100_000
 _CHUNK = {"read": 32, "compare": 1}
 """Items that a worker is given at once: the cost of asking is shared, and no worker is left with all the slow ones."""
+
+_MATHS: frozenset[Library] = frozenset({"maths"})
+NOTHING_RUN = Grading()
+"""No code is run but the grader's own."""
+_STOPPED = f"took more than {CHECK_S:.0f} s of processor time or {WAIT_S:.0f} s in all, or ended its process"
+_UNBOXED = ("json", "tests")
+_BOX = "\\boxed{{{}}}"
 
 _Job = tuple[str, tuple[str, ...]]
 
@@ -25,6 +38,8 @@ class _Reading(NamedTuple):
     extracted: str | None
     correct: bool | None
     job: _Job = ("", ())
+    failure: str = ""
+    """Why a checker gave no verdict."""
 
 
 class Grader:
@@ -35,9 +50,12 @@ class Grader:
 
     Args:
         processes: Worker processes at most; by default one per available core, at most four.
+        grading: What may be run beside the grader's own code.
     """
 
-    def __init__(self, processes: int | None = None) -> None:
+    def __init__(self, processes: int | None = None, grading: Grading = NOTHING_RUN) -> None:
+        self._grading = grading
+        self._failures = Failures(grading.checkers)
         self._limit = processes or min(4, cores())
         self._workers: list[Worker] = []
         self._known: dict[_Job, bool] = {}
@@ -59,17 +77,50 @@ class Grader:
             self._close()
 
     def grade_many(self, pairs: Sequence[tuple[Task, str | None]]) -> list[Verdict]:
-        """One verdict per (task, response), in order. Equal comparisons are made once."""
+        """One verdict per (task, response), in order. Equal comparisons are made once.
+
+        Raises:
+            BadInput: A checker is not named, cannot be loaded, or gives no verdict on anything.
+        """
         with self._lock:
-            maths = any(task.answer_kind == "math" for task, _ in pairs)
+            self._check_allowed(pairs)
+            libraries: set[Library] = {
+                LIBRARIES[task.answer_kind] for task, _ in pairs if task.answer_kind in LIBRARIES
+            }
             asked = [_request(task, response) for task, response in pairs]
-            readings = [_reading(answer) for answer in self._ask("read", asked, maths)]
+            readings = [_reading(answer) for answer in self._ask("read", asked, libraries)]
             decided = self._compare([r.job for r in readings if r and r.correct is None])
             verdicts = [_verdict(reading, decided) for reading in readings]
+            asked_checkers = [(t, r) for (t, said), r in zip(pairs, readings, strict=True) if said and _has_checker(t)]
+            self._failures.count((task.benchmark, _failure(reading)) for task, reading in asked_checkers)
             if ungraded := sum(verdict.ungraded for verdict in verdicts):
                 self.ungraded += ungraded
                 log(f"{ungraded} of {len(pairs)} responses ungraded: they exceeded a limit, and count as wrong")
             return verdicts
+
+    def refuse_failing(self) -> None:
+        """Refuse checkers that gave no verdict yet, however few the answers were.
+
+        Raises:
+            BadInput: There is such a checker; names it.
+        """
+        self._failures.count((), enough=1)
+
+    def _check_allowed(self, pairs: Sequence[tuple[Task, str | None]]) -> None:
+        """Refuse tasks that take code which the experiment does not name: rows cannot make anything run."""
+        if any(task.answer_kind == "tests" for task, _ in pairs):
+            if not self._grading.run_code:
+                raise BadInput(
+                    "answer_kind: tests runs what models wrote, and nothing of it is run unless the experiment says "
+                    "so: grading: {run_code: true}"
+                )
+            sandbox.check()
+        unknown = {task.benchmark for task, _ in pairs if _has_checker(task)} - self._grading.checkers.keys()
+        if unknown:
+            raise BadInput(
+                f"tasks: {', '.join(sorted(unknown))} is graded by a checker, which this experiment does not name: "
+                "tasks: - {…, checker: package.module:name}"
+            )
 
     def _compare(self, jobs: Sequence[_Job]) -> dict[_Job, bool | None]:
         """Whether a candidate equals the gold expression, for every job; None where that could not be settled."""
@@ -77,17 +128,17 @@ class Grader:
             self._known.clear()
         distinct = dict.fromkeys(jobs)
         new = [job for job in distinct if job not in self._known]
-        answers = dict(zip(new, self._ask("compare", new, True), strict=True))
+        answers = dict(zip(new, self._ask("compare", new, _MATHS), strict=True))
         self._known.update({job: answer for job, answer in answers.items() if answer is not None})
         return {job: answers[job] if job in answers else self._known[job] for job in distinct}
 
-    def _ask(self, operation: Operation, items: Sequence[Any], maths: bool) -> list[Any]:
+    def _ask(self, operation: Operation, items: Sequence[Any], libraries: Set[Library]) -> list[Any]:
         """One answer per item, in order, from as many workers as there is work for."""
         if not items:
             return []
         size = _CHUNK[operation]
         chunks = [items[i : i + size] for i in range(0, len(items), size)]
-        workers = self._started(min(self._limit, len(chunks)), maths)
+        workers = self._started(min(self._limit, len(chunks)), libraries)
         if len(workers) == 1:
             return [answer for chunk in chunks for answer in workers[0].ask(operation, chunk)]
         answers: list[list[Any]] = [[]] * len(chunks)
@@ -122,13 +173,13 @@ class Grader:
             self._close()
             raise
 
-    def _started(self, count: int, maths: bool) -> list[Worker]:
-        """This many workers, able to compare mathematics where that is needed."""
-        if maths and not all(worker.maths for worker in self._workers):
+    def _started(self, count: int, libraries: Set[Library]) -> list[Worker]:
+        """This many workers, with the libraries loaded that are needed."""
+        loaded = frozenset(libraries).union(*(worker.libraries for worker in self._workers))
+        if any(worker.libraries < loaded for worker in self._workers):
             self._close()
-        maths = maths or any(worker.maths for worker in self._workers)
         while len(self._workers) < count:
-            self._workers.append(Worker(maths))
+            self._workers.append(Worker(loaded, self._grading.checkers))
         return self._workers[:count]
 
     def _close(self) -> None:
@@ -148,16 +199,29 @@ def grade(task: Task, response: str | None) -> Verdict:
     return _shared[os.getpid()].grade_many([(task, response)])[0]
 
 
-def self_check(tasks: Iterable[Task]) -> list[str]:
-    """The ids of tasks whose own gold answer is not graded correct: bare, in a box, or in an answer tag."""
-    checked = list(tasks)
-    rejected: dict[str, None] = {}
-    with Grader() as grader:
-        for form in ("{}", "\\boxed{{{}}}", "<think>So.</think>\n<answer>{}</answer>"):
-            verdicts = grader.grade_many([(task, form.format(task.answer)) for task in checked])
-            wrong = (task for task, verdict in zip(checked, verdicts, strict=True) if not verdict.correct)
-            rejected.update(dict.fromkeys(task.task_id for task in wrong))
-    return [task.task_id for task in checked if task.task_id in rejected]
+def self_check(tasks: Iterable[Task], grading: Grading = NOTHING_RUN) -> list[str]:
+    """The ids of tasks whose own gold answer is not graded correct: bare, in a box, or in an answer tag.
+
+    JSON and programs are not put into a box, and a task whose gold answer only says what is asked of one is not tried.
+
+    Raises:
+        BadInput: A checker gives no verdict on any gold answer.
+    """
+    examples = [(task, right) for task in tasks if (right := example(task.answer_kind, task.answer)) is not None]
+    rejected: set[str] = set()
+    with Grader(grading=grading) as grader:
+        for form in ("{}", _BOX, "<think>So.</think>\n<answer>{}</answer>"):
+            tried = [
+                (task, form.format(right))
+                for task, right in examples
+                if form != _BOX or task.answer_kind not in _UNBOXED
+            ]
+            verdicts = grader.grade_many(tried)
+            rejected |= {
+                task.task_id for (task, _), verdict in zip(tried, verdicts, strict=True) if not verdict.correct
+            }
+        grader.refuse_failing()
+    return [task.task_id for task, _ in examples if task.task_id in rejected]
 
 
 def cores() -> int:
@@ -174,6 +238,8 @@ def _reading(answer: Any) -> _Reading | None:
     if answer is None:
         return None
     extracted, correct, *job = answer
+    if len(job) == 1:
+        return _Reading(extracted, correct, failure=job[0])
     return _Reading(extracted, correct, (job[0], tuple(job[1]))) if job else _Reading(extracted, correct)
 
 
@@ -181,4 +247,13 @@ def _verdict(reading: _Reading | None, decided: dict[_Job, bool | None]) -> Verd
     if reading is None:
         return Verdict(None, False, ungraded=True)
     correct = decided[reading.job] if reading.correct is None else reading.correct
-    return Verdict(reading.extracted, correct is True, ungraded=correct is None)
+    return Verdict(reading.extracted, correct is True, ungraded=correct is None or bool(reading.failure))
+
+
+def _has_checker(task: Task) -> bool:
+    return task.answer_kind == "checker"
+
+
+def _failure(reading: _Reading | None) -> str:
+    """Why a checker gave no verdict; empty where it gave one."""
+    return _STOPPED if reading is None else reading.failure

@@ -9,11 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Literal, cast
 
 import mlpo_core
+from mlpo_core.errors import BadInput
+from mlpo_core.grading import checker
+from mlpo_core.types import AnswerKind
 
 READ_S, COMPARE_S, MEMORY_BYTES = 0.8, 1.2, 2 << 30
 """Limits of one answer: processor seconds to read it and to compare it, and address space.
@@ -28,6 +32,15 @@ _STARTS = 3
 _END_S = 1.0
 
 Operation = Literal["read", "compare"]
+Library = Literal["maths", "json", "units", "checkers", "code"]
+LIBRARIES: Mapping[AnswerKind, Library] = {
+    "math": "maths",
+    "json": "json",
+    "unit": "units",
+    "checker": "checkers",
+    "tests": "code",
+}
+"""What a worker has to load for answers of a kind; the other kinds need nothing."""
 
 
 class _Lost(Exception):
@@ -38,11 +51,15 @@ class Worker:
     """One worker process, replaced as often as needed.
 
     Args:
-        maths: Whether it can compare free-form mathematics, which takes it a second more to start.
+        libraries: What it loads when it starts, which takes it up to a second more: no answer's time is spent on it.
+        checkers: Import path or entry point by benchmark, loaded where `libraries` names them.
     """
 
-    def __init__(self, maths: bool) -> None:
-        self.maths = maths
+    def __init__(
+        self, libraries: frozenset[Library] = frozenset(), checkers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.libraries = libraries
+        self._checkers = dict(checkers) if "checkers" in libraries else {}
         self._closed = False
         self._lock = threading.Lock()
         self._start()
@@ -57,6 +74,7 @@ class Worker:
 
         Raises:
             RuntimeError: The worker does not start, or grading has a bug.
+            BadInput: A checker cannot be loaded.
         """
         answers: list[Any] = []
         again = False
@@ -107,8 +125,17 @@ class Worker:
         package = str(Path(mlpo_core.__file__).parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         limits = [str(READ_S), str(COMPARE_S), str(MEMORY_BYTES)]
+        if self._checkers:
+            limits += [json.dumps(self._checkers), str(checker.CHECK_S), str(checker.WAIT_S)]
         self._process = subprocess.Popen(  # noqa: S603 - a command of our own, no shell
-            [sys.executable, "-P", "-m", "mlpo_core.grading.worker", "maths" if self.maths else "plain", *limits],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "mlpo_core.grading.worker",
+                ",".join(sorted(self.libraries)) or "plain",
+                *limits,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -135,9 +162,13 @@ class Worker:
             if self._ready:
                 return
             try:
-                self._ready = self._receive(_START_S) == "ready"
+                said = self._receive(_START_S)
             except _Lost:
                 self._replace()
+                continue
+            if said != "ready":
+                raise BadInput(str(said))
+            self._ready = True
         if not self._ready:
             raise RuntimeError(f"the grading worker did not start, {_STARTS} times; its own error is above")
 

@@ -2,8 +2,12 @@
 
 from mlpo_core.grading import maths
 from mlpo_core.grading.exact import grade_exact
+from mlpo_core.grading.json_value import grade_json
+from mlpo_core.grading.members import grade_members
 from mlpo_core.grading.number import grade_number
 from mlpo_core.grading.option import grade_option, listed_options
+from mlpo_core.grading.pattern import grade_pattern
+from mlpo_core.grading.quantity import grade_quantity
 from mlpo_core.types import Task, Verdict
 
 
@@ -20,6 +24,16 @@ def read(task: Task, response: str | None) -> Verdict | maths.Prepared:
             return grade_number(task.answer, response, task.question)
         case "exact":
             return grade_exact(task.answer, response, task.question)
+        case "regex":
+            return grade_pattern(task.answer, response, task.question)
+        case "json":
+            return grade_json(task.answer, response)
+        case "unit":
+            return grade_quantity(task.answer, response, task.question)
+        case "set":
+            return grade_members(task.answer, response, task.question)
+        case "checker" | "tests":
+            raise ValueError(f"{task.answer_kind}: what is run to grade an answer is the worker's to run")
         case "math":
             prepared = maths.prepare(task.answer, response, task.question)
             return prepared if prepared.correct is None else Verdict(prepared.extracted, prepared.correct)

@@ -32,7 +32,8 @@ def attack(task: Task, seats: int) -> Attack:
 
 def as_ordered(task: Task) -> Task:
     """The task as if the ordered answer were the right one."""
-    return replace(task, answer=_target(task))
+    kind = task.answer_kind if task.answer_kind in ("option", "number", "math") else "exact"
+    return replace(task, answer=_target(task), answer_kind=kind)
 
 
 def _target(task: Task) -> str:

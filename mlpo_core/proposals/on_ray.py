@@ -124,7 +124,7 @@ class _Worker:
 
     def __init__(self, assignment: Assignment) -> None:
         in_worker()
-        self._grader = Grader(processes=1)
+        self._grader = Grader(1, assignment.experiment.grading)
         self._work = assignment.workload()
         self._shards = {shard.part: shard for shards in self._work.models for shard in shards}
         self._engine: Engine | None = None

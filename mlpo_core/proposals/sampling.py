@@ -44,7 +44,7 @@ def _run(ctx: Context, splits: tuple[Split, ...], setting: str, samples: int) ->
     if missing and ctx.launcher == "ray":
         make_shards(work, splits, missing)
     # Grading workers are forked before an engine starts threads.
-    with Grader() as grader, ThreadPoolExecutor(max_workers=1) as background:
+    with Grader(grading=ctx.experiment.grading) as grader, ThreadPoolExecutor(max_workers=1) as background:
         for shards in [] if ctx.launcher == "ray" else missing:
             _generate(work, shards, grader, background)
         for drafts in recorded_drafts(ctx, tasks, samples, setting):

@@ -84,7 +84,7 @@ def run(ctx: Context) -> dict[str, Any]:
     pending = [i for i in range(len(chunks)) if any(i * len(steps) + s not in done for s in range(len(steps)))]
     for i in pending:
         _check_prompts(start(chunks[i]), steps, maker, leader)
-    with Grader() as grader:
+    with Grader(grading=ctx.experiment.grading) as grader:
         for i in track(pending, "team_rounds", len(pending), "chunks"):
             conversations = start(chunks[i])
             for part, step in enumerate(track(steps, "rounds", len(steps), "steps"), i * len(steps)):

@@ -48,7 +48,7 @@ def run(ctx: Context) -> dict[str, Any]:
     with ExitStack() as stack:
         if missing:
             engine = stack.enter_context(_open(ctx, leader))
-            grader = stack.enter_context(Grader())
+            grader = stack.enter_context(Grader(grading=ctx.experiment.grading))
             for i in track(missing, "sft_dataset", len(missing), "shards"):
                 _shard(ctx, i, prompted.pop(i), len(work[i]), engine, grader, maker)
     kept = sum(ctx.writer.part(i).num_rows for i in range(len(work)))

@@ -27,7 +27,11 @@ _TASK_FIELDS = [
     _f("question", S, doc="what is asked, without the choices"),
     _f("choices", pa.list_(S), doc="options in order, A first; empty when there are none"),
     _f("answer", S, doc="the gold answer; a letter for kind option"),
-    _f("answer_kind", S, doc="exact, option, number or math"),
+    _f(
+        "answer_kind",
+        S,
+        doc="how an answer is compared: exact, option, number, math, regex, json, unit, set, checker or tests",
+    ),
 ]
 
 _BASE_MODEL_FIELDS = [

@@ -49,7 +49,7 @@ def build(ctx: Context) -> dict[str, Any]:
         ctx.writer.write(part, [stored(task) for task in division.tasks[start : start + _PART_ROWS]])
     for reason, count in unusable.items():
         log(f"tasks: {count} left out: {reason}")
-    failures = self_check(division.tasks)
+    failures = self_check(division.tasks, ctx.experiment.grading)
     if failures:
         log(f"tasks: the grader does not accept every form of the gold answers of {len(failures)}: {failures[:5]}")
     return _stats(division, notes, unusable, failures)

@@ -7,7 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import TaskSource
-from mlpo_core.grading import infer_kind
+from mlpo_core.grading import gold, infer_kind
+from mlpo_core.grading.quantity import with_tolerance
 from mlpo_core.tasks.rows import Row
 from mlpo_core.types import LETTERS, AnswerKind, Split
 
@@ -95,7 +96,7 @@ def row_of(where: str, raw: Mapping[str, Any], fields: Fields, config: TaskSourc
         raise refuse(fields.answer, "there is no answer")
     if any("\ud800" <= char <= "\udfff" for text in (question, answer, *choices) for char in text):
         raise refuse(fields.question, "holds half of a character (a lone surrogate)")
-    kind = config.answer_kind or _kind(answer, choices)
+    kind = "checker" if config.checker else config.answer_kind or _kind(answer, choices)
     if kind == "option" and not choices and not re.fullmatch(r"\(?[A-Z]\)?", answer):
         raise refuse(fields.answer, f"expected a letter, got {answer!r:.60}")
     if choices and kind == "option":
@@ -103,6 +104,10 @@ def row_of(where: str, raw: Mapping[str, Any], fields: Fields, config: TaskSourc
         if letter is None:
             raise refuse(fields.answer, f"is none of the {len(choices)} choices: {answer!r:.60}")
         answer = letter
+    if kind == "unit":
+        answer = with_tolerance(answer, config.tolerance)
+    if reason := gold.problem(kind, answer):
+        raise refuse(fields.answer, reason)
     if fields.split and (stated := _text(raw.get(fields.split))):
         if stated.lower() not in _SPLITS:
             raise refuse(fields.split, f"expected train, dev or test, got {stated!r:.40}")
@@ -177,7 +182,7 @@ def _kind(answer: str, choices: Sequence[str]) -> AnswerKind:
         return "option"
     if _MATHS.search(answer):
         return "math"
-    found: Literal["exact", "option", "number", "math"] = infer_kind("", answer)
+    found = infer_kind("", answer)
     return "exact" if found == "option" else found
 
 

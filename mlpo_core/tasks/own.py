@@ -13,6 +13,7 @@ from mlpo_core.progress import log
 from mlpo_core.tasks.fields import Fields, fields_of, row_of
 from mlpo_core.tasks.hub import dataset
 from mlpo_core.tasks.parsing import RawRow, csv_rows, decode, parquet_rows
+from mlpo_core.tasks.programs import with_gold
 from mlpo_core.tasks.rows import Row
 from mlpo_core.tasks.sources import EXTENSIONS, ON_HUB, OWN, Source, SourceFile, files, side_in_name
 from mlpo_core.types import Split
@@ -56,7 +57,7 @@ class _Reading:
 
     def take(self, rows: Iterable[RawRow], side: Split | None, where: str) -> None:
         """Read the rows of one file, or one split."""
-        found = list(rows)
+        found = list(map(with_gold, rows) if self._source.config.answer_kind == "tests" else rows)
         if not found:
             return
         names = dict.fromkeys(name for _, raw in found for name in raw)

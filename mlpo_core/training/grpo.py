@@ -139,7 +139,9 @@ def train(
     output = scratch / "trainer"
     ends = leaders.ends(model, tokenizer)
     opening = chat.opening(tokenizer)
-    with Reward(terms, "math" in survey.kinds, opening, settings.truncated, ends) as reward:
+    needs_workers = not survey.kinds <= {"exact", "option", "number"}
+    grading = ctx.experiment.grading
+    with Reward(terms, needs_workers, opening, settings.truncated, ends, grading) as reward:
         trainer = (RoundsTrainer if later else LeaderTrainer)(
             model=model,
             reward_funcs=reward,

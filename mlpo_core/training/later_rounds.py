@@ -143,7 +143,7 @@ class LaterRounds:
         ]
         first = min((talk.step for talk in talks), default=0)
         log(f"{self._ctx.writer.asset}: the team revises for {len(talks)} prompts from step {first + 1} on")
-        with Grader() as grader:
+        with Grader(grading=self._ctx.experiment.grading) as grader:
             for round_ in range(1, self._settings.rounds):
                 going = [talk for talk in talks if talk.left >= round_]
                 if going:

@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, cast
 
-from mlpo_core.grading import Grader, grade
+from mlpo_core.experiment import Grading
+from mlpo_core.grading import NOTHING_RUN, Grader, grade
 from mlpo_core.prompts import chat
 from mlpo_core.tasks import task_of
 from mlpo_core.training.answer_region import Region, answer_region, well_formed
@@ -40,10 +41,11 @@ class Reward:
 
     Args:
         terms: What counts, and how much.
-        needs_workers: Whether a task may be free-form mathematics.
+        needs_workers: Whether a task may be of a kind that takes a library or code to compare.
         opening: The `<think>` that the leader's chat template opens, put back before a completion is judged.
         truncated: `penalise` gives nothing to a completion that was cut off at the length limit.
         ends: Token ids one of which a completion ends in that was not cut off; needed to penalise.
+        grading: What may be run to grade.
     """
 
     __name__ = "reward"
@@ -55,9 +57,10 @@ class Reward:
         opening: str = "",
         truncated: Literal["keep", "mask", "penalise"] = "keep",
         ends: Collection[int] = (),
+        grading: Grading = NOTHING_RUN,
     ) -> None:
         self._terms = terms
-        self._grader = Grader() if needs_workers else None
+        self._grader = Grader(grading=grading) if needs_workers else None
         self._opening = opening
         self._penalises = truncated == "penalise"
         self._ends = frozenset(ends)

@@ -16,6 +16,11 @@ _TASKS = (
     Task("d", "bbh", "", "test", "Close: [ ( {", (), "} ) ]", "exact"),
     Task("m", "math", "", "test", "What is $\\frac{1}{2}$ of 1?", (), r"\frac{1}{2}", "math"),
     Task("i", "math", "", "test", "Solve", (), r"[0, \infty) \cup \{-1\}", "math"),
+    Task("r", "own", "", "test", "When?", (), r"(?:19|20)\d\d-\d\d-\d\d", "regex"),
+    Task("j", "own", "", "test", "Which?", (), '{"$path": "a.0", "$equals": 1}', "json"),
+    Task("h", "own", "", "test", "Which?", (), '{"$matches": {"type": "object", "required": ["a"]}}', "json"),
+    Task("u", "own", "", "test", "How fast?", (), "9.81 m/s^2 ± 1 %", "unit"),
+    Task("s", "own", "", "test", "Which?", (), "2, 3, five", "set"),
 )
 _PIECES = tuple(
     piece.encode("utf-8", "surrogatepass")
@@ -30,6 +35,7 @@ _PIECES = tuple(
         *("```json\n", "```"),
         *("(" * 3000, "{" * 3000, "9" * 3000, "\\boxed{" * 3000, "the answer is " * 3000, " " * 50_000),
         "1e" + "9" * 300,
+        *("m/s", "km", "°C", "±", "×10^", "/(", '{"a": [', "]}", '"a": 1', "[" * 3000, '{"a":' * 3000),
         *("\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", "\\infty", "\\cup", "\\leq", "x=", "²", "½", "٣", "０"),
         "−",
         *("no, it is ", "not B but C", "both A and B", "I think ", "either ", "none of the above"),

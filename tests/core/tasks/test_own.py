@@ -90,6 +90,16 @@ def test_the_kind_of_an_answer_is_seen_by_its_look(tmp_path, answer, kind):
     assert row.kind == "exact"
 
 
+def test_kinds_that_are_given_are_checked_line_by_line(tmp_path):
+    table = [{"question": "How long?", "answer": "3 km"}, {"question": "How far?", "answer": "3 km ± 20"}]
+    path = lines(tmp_path / "own.jsonl", *table)
+    assert [row.answer for row in rows(path, answer_kind="unit", tolerance=0.005)] == ["3 km ± 0.5 %", "3 km ± 20"]
+    with pytest.raises(BadInput, match=r"line 1: answer: no regular expression of Python: missing \)"):
+        rows(lines(tmp_path / "own.jsonl", {"question": "Which?", "answer": "(a"}), answer_kind="regex")
+    with pytest.raises(BadInput, match="tolerance: is for answer_kind: unit"):
+        rows(path, answer_kind="set", tolerance=0.1)
+
+
 def test_splits_by_field_by_file_and_by_hash(tmp_path):
     table = [{"question": f"{i}?", "answer": str(i)} for i in range(60)]
     sides = ["train"] * 40 + ["validation"] * 5 + ["test"] * 15
