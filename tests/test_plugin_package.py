@@ -1,5 +1,6 @@
-"""A package from outside adds a reward, a filter and a method: nothing of ours is edited, and keys know its code."""
+"""A package from outside adds a checker, a reward, a filter and a method: nothing of ours is edited; keys know it."""
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -9,12 +10,14 @@ from mlpo_core.benchmark import predictions
 from mlpo_core.chain.plugged import plugged
 from mlpo_core.chain.stages import STAGES, origin
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Experiment
+from mlpo_core.experiment import Experiment, Grading
+from mlpo_core.grading import Grader
 from mlpo_core.methods import check_methods
 from mlpo_core.plugins import source
 from mlpo_core.proposals import filtering
 from mlpo_core.training.rewards import Reward
 from mlpo_core.training.terms import terms_of
+from mlpo_core.types import Task
 from tests import mini_chain as mini
 from tests.support import REPOSITORY
 
@@ -42,11 +45,21 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (info / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(info.parent)
     monkeypatch.syspath_prepend(PACKAGE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (PACKAGE, info.parent, REPOSITORY))))  # of workers
 
 
 @pytest.fixture(params=[BY_PATH, BY_NAME], ids=["by path", "by entry point"])
 def experiment(request: pytest.FixtureRequest) -> Experiment:
     return mini.experiment(**request.param)
+
+
+@pytest.mark.parametrize("checker", ["lab_extras.checks:one_of", "one_of"])
+def test_the_checker_says_what_is_right(checker: str) -> None:
+    task = Task("t", "mine", "", "test", "The capital of Iceland?", (), "Reykjavik|Reykjavík", "checker")
+    said = ("<answer>Reykjavík</answer>", "<answer>reykjavik</answer>", "<answer>Oslo</answer>")
+    with Grader(1, Grading(checkers={"mine": checker})) as grader:
+        found = grader.grade_many([(task, response) for response in said])
+    assert [verdict.correct for verdict in found] == [True, True, False]
 
 
 def test_the_filter_keeps_what_the_agents_disagree_on(tmp_path: Path, experiment: Experiment) -> None:

@@ -37,6 +37,8 @@ CURVES: Mapping[str, tuple[str, bool]] = {
     "loss": ("Loss", False),
 }
 """Training curves: title, and whether it is a share, by TRL's name of the metric."""
+_OWN_TERM = "reward/"
+"""What the names of the metrics of an experiment's own terms of the reward begin with."""
 
 
 class Plot(NamedTuple):
@@ -152,7 +154,9 @@ def training_plots(inputs: Mapping[str, Dataset]) -> list[Plot]:
     """Training curves of all leaders, one chart per metric; one where nothing ever moves is left out."""
     logs = {asset: inputs[asset].table() for asset in TRAINED if asset in inputs}
     found: list[Plot] = []
-    for metric, (title, share) in CURVES.items():
+    logged = {m for log in logs.values() for m in pc.unique(log["metric"]).to_pylist() if m.startswith(_OWN_TERM)}
+    own = {metric: (f"Reward, {metric.removeprefix(_OWN_TERM)}", False) for metric in sorted(logged)}
+    for metric, (title, share) in {**CURVES, **own}.items():
         series: dict[str, tuple[list[float], list[float]]] = {}
         for asset, log in logs.items():
             rows = log.filter(pc.equal(log["metric"], metric))

@@ -115,7 +115,7 @@ def test_any_response_becomes_a_row_that_can_be_stored(tmp_path_factory, respons
 @given(st.text() | HOSTILE)
 def test_a_reward_is_nothing_or_correctness_with_its_form(completion: str) -> None:
     gold = {"task_id": ["t"], "benchmark": ["bbh"], "subject": [""], "split": ["train"], "choices": [[]]}
-    columns = {**gold, "question": ["6 + 6"], "answer": ["12"], "answer_kind": ["exact"]}
+    columns = {**gold, "mode": ["solo"], "question": ["6 + 6"], "answer": ["12"], "answer_kind": ["exact"]}
     with Reward(Terms(1.0, 0.1), needs_workers=False) as reward:
         [value] = reward([""], [completion], **columns)
     assert value in (0.0, 0.5, 1.0, 1.1)
