@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -72,7 +72,7 @@ def render(own: str, file: str, variables: Mapping[str, Any]) -> str:
     context = template.new_context(dict(variables), shared=True)  # shared: as they are, for there are no globals
     try:
         return "".join(template.root_render_func(context))
-    except TemplateError as error:
+    except Exception as error:  # the template is its author's own program: whatever it raises is about the template
         raise BadInput(f"prompts.{file.removesuffix('.jinja')}: this template fails: {error}") from error
 
 
@@ -98,6 +98,8 @@ def compiled(source: str) -> Template:
         raise Faulty(error.lineno, error.message or "is no template") from error
     except (RecursionError, SyntaxError, MemoryError) as error:
         raise Faulty(1, "is nested too deeply") from error
+    except (ValueError, OverflowError) as error:
+        raise Faulty(1, f"is no template: {error}") from error
 
 
 def used(source: str) -> Iterator[tuple[str, int]]:
@@ -154,6 +156,11 @@ def _refused_filter(node: nodes.Filter) -> str | None:
     given = [*node.args, *(keyword.value for keyword in node.kwargs), node.dyn_args, node.dyn_kwargs]
     if any(value is not None and not isinstance(value, nodes.Const) for value in given):
         return f"{node.name} takes plain numbers and texts only"  # a text joined by a text joined by … never ends
+    if node.name == "indent":
+        if any(isinstance(value, nodes.Const) and isinstance(value.value, str) for value in given):
+            return "indent takes a number of spaces"
+        if any(inner.name == "indent" for inner in node.find_all(nodes.Filter)):
+            return "indent stands once in an expression"
     return None
 
 

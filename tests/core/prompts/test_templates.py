@@ -1,9 +1,12 @@
 """Templates of prompts: the standard ones give the same texts as ever, one's own are confined."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlpo_core.chain import experiments
 from mlpo_core.chain.stages import STAGES
@@ -115,6 +118,11 @@ def test_text_of_models_is_never_read_as_a_template() -> None:
         ("leader", "{{ question }}{% for a in answers recursive %}{{ loop(a) }}{% endfor %}", 1, "Call|recursive"),
         ("revision", "{{ question }}{{ own }}", 1, "leaves out led"),
         ("debate", "{{ question }}{{ own }}", 1, "leaves out others"),
+        ("leader", "{% if answers > 3 %}{{ question }}{% endif %}", 1, "this template fails"),
+        ("leader", "{{ question }}{{ loop.index }}", 1, "this template fails"),
+        ("agent", "{{ question | indent('x') }}", 1, "a number of spaces"),
+        ("agent", "{{ question | indent(9) | trim | indent(9) }}", 1, "stands once"),
+        ("agent", "{{ " + "9" * 5000 + " }}", 1, "is no template|number above"),
         ("solo", "\n\nDo it.", 3, "leaves out question"),
         ("connector_request", "{{ question }}", 1, "leaves out attempt"),
     ],
@@ -218,3 +226,41 @@ def test_the_page_names_every_template_and_variable() -> None:
     for name, variables in VARIABLES.items():
         assert f"`{name}`" in page or f"`{name}.jinja`" in page
         assert all(f"`{variable}`" in page for variable in variables)
+
+
+PIECES = (
+    *(
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "{#",
+        "#}",
+        "(",
+        ")",
+        "[",
+        "]",
+        ".",
+        "'",
+        '"',
+        "~",
+        "not",
+        "0",
+        "99",
+        "\n",
+        "\0",
+        "é",
+        "x",
+    ),
+    *("{{ question }}", "{{ answers }}", "{{ a }}", "{{ loop.index }}", "| indent(3)", "| join", "__class__"),
+    *("{% for a in answers %}", "{% endfor %}", "{% if a %}", "{% else %}", "{% endif %}"),
+    *("{% raw %}", "{% block b %}", "{% extends x %}"),
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_whatever_stands_in_a_template_it_is_taken_or_refused(source: str) -> None:
+    raw = {"name": "x", "tasks": [{"benchmark": "bbh"}], "team": {"agents": [{"name": "a", "model": "m"}]}}
+    with suppress(BadInput):
+        experiments.checked(parse({**raw, "prompts": {"leader": source}}, "x.yaml"), "x.yaml")

@@ -58,9 +58,9 @@ def test_agents_revise_their_own_answer_given_what_the_current_leader_wrote(team
     asked = []
     original = later_rounds.revision_prompt
 
-    def revising(task: Task, agent, own, led):
+    def revising(task: Task, agent, own, led, templates):
         asked.append((task.task_id, agent.name, own, led))
-        return original(task, agent, own, led)
+        return original(task, agent, own, led, templates)
 
     monkeypatch.setattr(later_rounds, "revision_prompt", revising)
     ctx = team_inputs.context("mlpo_leader", small.experiment(**ROUNDS))
