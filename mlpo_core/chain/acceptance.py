@@ -1,6 +1,6 @@
 """Let versions stand that older code made, where a person knows that today's would give the same rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,12 +11,14 @@ from mlpo_core.chain.experiments import owner, skipped
 from mlpo_core.chain.spec import Spec, resolve
 from mlpo_core.chain.stages import STAGES, key
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import EngineConfig, Experiment
+from mlpo_core.experiment import EngineConfig, Experiment, Grading
 from mlpo_core.experiment.engine import OF_NO_ROW, in_key
 from mlpo_core.store import Manifest, Store, VersionRef
 from mlpo_core.store.manifest import inspect
 from mlpo_core.store.root import Acceptance
 
+_IN_NO_KEY: Mapping[type[BaseModel], Collection[str]] = {EngineConfig: OF_NO_ROW, Grading: ("run_code",)}
+"""Settings of a section that change no row."""
 _CODE = ("code", "engine")
 """Versions that a key covers and that this is about; those of libraries are not."""
 
@@ -101,7 +103,7 @@ def completed(then: Any, now: Any) -> Any:
     if isinstance(now, BaseModel) and isinstance(then, dict):
         fields = type(now).model_fields
         free = {name for name in fields if name not in vars(now)}
-        free |= set(OF_NO_ROW) if isinstance(now, EngineConfig) else set[str]()
+        free.update(_IN_NO_KEY.get(type(now), ()))
         then = {name: value for name, value in then.items() if name not in free}
         lacking = [n for n in vars(now) if n in fields and n not in free and not fields[n].is_required()]
         defaults = {name: to_jsonable_python(fields[name].get_default(call_default_factory=True)) for name in lacking}

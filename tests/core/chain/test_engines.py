@@ -47,11 +47,16 @@ def test_a_budget_is_in_no_key() -> None:
     assert all(covered(asset, one) == covered(asset, two) for asset in STAGES)
 
 
+WRITTEN_BY_AGENTS = {
+    *("agent_proposals", "benchmark_proposals", "team_rounds", "dev_rounds", "benchmark_report", "published_leader")
+}
+
+
 @pytest.mark.parametrize("other", [{"extra_body": {"top_k": 5}}, {"reasoning_effort": "low"}, {"send_seed": False}])
 def test_what_changes_the_request_is_in_the_keys_of_what_agents_write(other: dict[str, object]) -> None:
     one, two = (experiment(team=team(alpha=engine)) for engine in (REMOTE, {**REMOTE, **other}))
     changed = {asset for asset in STAGES if covered(asset, one) != covered(asset, two)}
-    assert changed == {"agent_proposals", "benchmark_proposals", "team_rounds", "benchmark_report"}
+    assert changed == WRITTEN_BY_AGENTS
 
 
 def test_fields_that_are_not_set_leave_keys_as_they_were() -> None:
@@ -64,8 +69,7 @@ def test_fields_that_are_not_set_leave_keys_as_they_were() -> None:
 def test_an_agents_engine_makes_only_what_agents_write_again() -> None:
     one, two = experiment(), experiment(team=team(alpha={"kind": "vllm"}))
     changed = {asset for asset in STAGES if covered(asset, one) != covered(asset, two)}
-    rounds = {"team_rounds", "dev_rounds"}
-    assert changed == rounds | {"agent_proposals", "benchmark_proposals", "benchmark_report", "published_leader"}
+    assert changed == WRITTEN_BY_AGENTS
 
 
 def test_a_leaders_engine_makes_only_what_it_writes_again() -> None:
