@@ -1,8 +1,15 @@
-"""From a CSV of sixty questions to a report: two agents behind endpoints of their own, and a leader that is here."""
+"""From a CSV of sixty questions to a report: two agents behind endpoints of their own, a third and the leader that are
+here, a checker and a template of one's own; killed on the way, it asks nothing again."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +21,14 @@ from mlpo_core.cli import main
 from mlpo_core.store import Dataset, Store
 from tests.core.engines.tiny_models import checkpoint
 
-Asked = list[tuple[str, str]]
+Asked = list[tuple[str, str, str]]
+"""Key, model and whole body of every request."""
+AT_ONCE = 2
+CHECKER = """
+def is_right(task, answer):
+    return answer is not None and answer.strip().isdigit() and int(answer) == int(task.answer)
+"""
+TEMPLATE = "Add up, please.\n{{ question }}\nEnd with <answer>the sum</answer>."
 
 
 def adding(asked: Asked) -> type[BaseHTTPRequestHandler]:
@@ -22,8 +36,10 @@ def adding(asked: Asked) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append((self.headers["Authorization"], body["model"]))
+            raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            body = json.loads(raw)
+            asked.append((self.headers["Authorization"], body["model"], raw))
+            time.sleep(0.02)
             found = re.search(r"(\d+) plus (\d+)", body["messages"][-1]["content"])
             assert found
             total = int(found[1]) + int(found[2])
@@ -72,18 +88,30 @@ def test_sixty_questions_become_a_report(
     (sure, sure_asked), (hasty, hasty_asked) = endpoint(), endpoint()
     rows = "".join(f'"What, please, is {n} plus {7 * n % 40}?",{n + 7 * n % 40},sums\n' for n in range(60))
     (tmp_path / "sums.csv").write_text("ask,result,topic\n" + rows)
-    leader = checkpoint(tmp_path / "leader-1M", "llama")
+    (tmp_path / "my_checks.py").write_text(CHECKER)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "agent.jinja").write_text(TEMPLATE)
 
     def agent(name: str, model: str, url: str) -> dict[str, object]:
-        remote = {"kind": "openai", "base_url": url, "key_variable": f"{name.upper()}_API_KEY"}
+        remote = {"kind": "openai", "base_url": url, "key_variable": f"{name.upper()}_API_KEY", "concurrency": AT_ONCE}
         return {"name": name, "model": model, "engine": remote}
 
+    here = {"name": "here", "model": str(checkpoint(tmp_path / "agent-1M", "llama"))}
+    source = {"source": str(tmp_path / "sums.csv"), "fields": {"question": "ask", "answer": "result"}}
     experiment = {
         "name": "mine",
-        "tasks": [{"source": str(tmp_path / "sums.csv"), "fields": {"question": "ask", "answer": "result"}}],
-        "team": {"agents": [agent("sure", "exact-1B", sure), agent("hasty", "careless-1B", hasty)]},
-        "leader": {"model": str(leader), "max_context": 512, "max_new_tokens": 8, "information": "answers"},
-        "proposals": {"samples_per_agent": 2, "benchmark_samples": 2},
+        "tasks": [{**source, "checker": "my_checks:is_right"}],
+        "prompts": {"folder": "prompts"},
+        "team": {"agents": [agent("sure", "exact-1B", sure), agent("hasty", "careless-1B", hasty), here]},
+        "leader": {
+            "model": str(checkpoint(tmp_path / "leader-1M", "llama")),
+            "max_context": 512,
+            "max_new_tokens": 8,
+            "information": "answers",
+        },
+        "proposals": {"samples_per_agent": 2, "benchmark_samples": 2, "max_new_tokens": 16},
         "sft": {"enabled": False},
         "mlpo": {"steps": 1, "prompts_per_step": 2, "group_size": 2, "solo_share": 0},
         "grpo": {"enabled": False},
@@ -93,9 +121,19 @@ def test_sixty_questions_become_a_report(
     }
     file, root = str(tmp_path / "mine.yaml"), str(tmp_path / "root")
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(experiment))
+    command = [sys.executable, "-m", "mlpo_core", "run", file, "--root", root]
+    killed = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    while len(sure_asked) + len(hasty_asked) < 40:
+        assert killed.poll() is None, "it ended before anything was asked"
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
     assert main(["run", file, "--root", root]) == 0
-    assert set(sure_asked) == {("Bearer key-of-the-sure-one", "exact-1B")}
-    assert set(hasty_asked) == {("Bearer key-of-the-hasty-one", "careless-1B")}
+    assert {asked[:2] for asked in sure_asked} == {("Bearer key-of-the-sure-one", "exact-1B")}
+    assert {asked[:2] for asked in hasty_asked} == {("Bearer key-of-the-hasty-one", "careless-1B")}
+    twice = Counter(body for _, _, body in [*sure_asked, *hasty_asked])
+    assert sum(n - 1 for n in twice.values()) <= 2 * AT_ONCE, "what was under way when it was killed, and no more"
+    assert any(json.loads(body)["messages"][0]["content"].startswith("Add up, please.") for body in twice)
     capsys.readouterr()
     assert main(["report", "--experiment", file, "--root", root]) == 0
     assert "100.0" in capsys.readouterr().out, "the agent that adds right"

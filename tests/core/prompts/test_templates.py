@@ -194,11 +194,11 @@ def test_a_template_is_in_the_key_of_the_stages_that_use_it_and_its_place_in_non
         other = plain.model_copy(update={"prompts": Prompts(**own)})
         return {asset for asset, stage in STAGES.items() if stage.view(plain) != stage.view(other)}
 
-    report = {"benchmark_report"}
-    assert changed(agent=texts["agent"]) == {"agent_proposals", "benchmark_proposals", "team_rounds"} | report
+    report, rounds = {"benchmark_report", "published_leader"}, {"team_rounds", "dev_rounds"}
+    assert changed(agent=texts["agent"]) == {"agent_proposals", "benchmark_proposals"} | rounds | report
     assert changed(debate=texts["debate"]) == {"team_rounds"} | report
-    assert changed(solo=texts["solo"]) == {"sft_dataset", "mlpo_dataset", "grpo_leader", "team_rounds"} | report
-    assert changed(leader=texts["leader"]) == {"sft_dataset", "mlpo_dataset", "mlpo_leader", "team_rounds"} | report
+    assert changed(solo=texts["solo"]) == {"sft_dataset", "mlpo_dataset", "grpo_leader"} | rounds | report
+    assert changed(leader=texts["leader"]) == {"sft_dataset", "mlpo_dataset", "mlpo_leader"} | rounds | report
     assert changed(connector=texts["connector"]) == {"sft_dataset"} | report
     inline = experiments.read(str(write(tmp_path, f"prompts: {json.dumps({'agent': 'Q {{ question }}'})}\n")))
     filed = experiments.read(str(write(tmp_path, FOLDER, agent="Q {{ question }}")))
