@@ -13,8 +13,9 @@ import yaml
 from dagster_ray.kuberay import RayClusterSpec
 
 from mlpo_core.commands import serve
+from mlpo_core.listening.keys import VARIABLE
 from mlpo_core.serving.endpoint.app import Endpoint
-from mlpo_core.serving.endpoint.guard import VARIABLE, Guard
+from mlpo_core.serving.endpoint.guard import Guard
 from mlpo_core.serving.endpoint.limits import Limits
 from tests.support import REPOSITORY
 
@@ -111,7 +112,7 @@ def test_the_endpoint_is_started_and_looked_after_as_the_command_has_it() -> Non
     parser = argparse.ArgumentParser()
     serve.arguments(parser)
     options = parser.parse_args([*entry[entry.index("serve") + 1 :], *container["args"]])
-    assert (options.port, options.host, options.experiments) == (8000, "0.0.0.0", ["tiny"])
+    assert (options.port, options.host, options.leaders) == (8000, "0.0.0.0", ["tiny"])
     assert container["ports"] == [{"name": "http", "containerPort": options.port}]
     paths = {getattr(route, "path", "") for route in Endpoint({}, Guard("127.0.0.1"), Limits()).app.routes}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):

@@ -85,7 +85,16 @@ def test_what_cannot_be_run_is_one_clear_line(arguments: list[str], said: str, c
 
 def test_ctrl_c_ends_with_a_line_that_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mlpo_core", "run", "tiny", "--root", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),  # background jobs ignore it
+    )
     wait_for(lambda: any(tmp_path.glob("tasks*/*")), 120, "the first phase has begun")
     os.kill(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
