@@ -68,7 +68,7 @@ def test_later_rounds_are_drawn_by_what_is_asked_and_not_by_names() -> None:
         config = chain.experiment(team={"agents": [agent(name, engine=engine) for name in names]})
         task = Task(**{**TASKS[0], "choices": ()})
         for seat, name in enumerate(names):
-            turn = Turn(f"id-{name}", f"self_team:{name}", 1, task, 1, "agent", name, seat, "p", [])
+            turn = Turn(f"id-{name}", f"self_team:{name}", 1, task, 1, "agent", name, seat, "p", "", [])
             seeds.append(
                 request_of(config, turn, workload.first_sampling(config.proposals, config.team.agents[0])).seed
             )
