@@ -11,7 +11,7 @@ from tests.support import REPOSITORY
 
 INFRA = REPOSITORY / "infra"
 COMPOSE = INFRA / "compose" / "compose.yaml"
-SECRETS = {"POSTGRES_PASSWORD", "S3_SECRET_KEY", "S3_ACCESS_KEY", "UI_PASSWORD_HASH"}
+SECRETS = {"POSTGRES_PASSWORD", "S3_SECRET_KEY", "S3_ACCESS_KEY", "UI_PASSWORD_HASH", "VIEWER_KEY"}
 
 
 def tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,13 +45,13 @@ class Server(NamedTuple):
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    def launch(self, asset: str, partition: str) -> str:
+    def launch(self, assets: str | Sequence[str], partition: str) -> str:
         """Materialize as the UI does; returns the run id."""
         selector = {
             "repositoryLocationName": "mlpo",
             "repositoryName": "__repository__",
             "pipelineName": "__ASSET_JOB",
-            "assetSelection": [{"path": [asset]}],
+            "assetSelection": [{"path": [asset]} for asset in ([assets] if isinstance(assets, str) else assets)],
         }
         tags = [{"key": "dagster/partition", "value": partition}]
         params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}, "runConfigData": {}}
