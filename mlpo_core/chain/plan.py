@@ -7,11 +7,15 @@ their answers are is told by `lengths`, how long a device takes for its tokens b
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from mlpo_core.benchmark.report.lookup import dollars as priced
+from mlpo_core.chain.bills import Bill, bills
 from mlpo_core.chain.lengths import Lengths, lengths_of
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.throughput import Assumptions, parameters
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import EngineConfig, Experiment, TaskSource
+from mlpo_core.experiment import EngineConfig, Experiment, Leader, TaskSource
+from mlpo_core.methods.leaders import led
+from mlpo_core.models.references import Reference, kind_of
 
 INSTRUCTION_TOKENS = 60
 
@@ -42,6 +46,8 @@ class Plan(NamedTuple):
     paid: bool = False
     """Whether an endpoint has a price."""
     budget: float | None = None
+    bills: Sequence[Bill] = ()
+    """By method; none where no endpoint has a price."""
 
     @property
     def dollars(self) -> float:
@@ -95,6 +101,9 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
             costs.append(estimate.updates("deferral_leader", rows, k, leader.model, train))
         runs = len(experiment.benchmark.seeds) * 4 * experiment.inference.rounds
         costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leads], shown=k))
+        if not STAGES["dev_rounds"].skipped(experiment):
+            costs.append(estimate.dev_rounds(_dev(experiment, lengths), agents, leads))
+        costs.append(Cost("published_leader", 0, 0, 0, 0, estimate.published_bytes(leader)))
         longest = estimate.longest_prompt(k)
         room = leader.max_context - leader.max_new_tokens
         if longest > room and leader.shorten == "none":
@@ -108,7 +117,8 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
     models = [*here, *([leader.model] if leader else [])]
     rates = {m: rate.source for m in models if (rate := assumed.rate(m))}
     paid = any(engine.price for _, engine in agents)
-    return Plan(costs, longest, leader.max_context if leader else 0, gpus, rates, paid, experiment.budget)
+    billed = bills(experiment, test, estimate.call)
+    return Plan(costs, longest, leader.max_context if leader else 0, gpus, rates, paid, experiment.budget, billed)
 
 
 def table(result: Plan) -> str:
@@ -127,6 +137,7 @@ def table(result: Plan) -> str:
     if result.paid:
         limit = "no budget" if result.budget is None else f"budget {_dollars(result.budget)}"
         lines.append(f"endpoints: {_dollars(result.dollars)}, {limit}; answers that are stored cost nothing again")
+        lines += _bills(result.bills)
     lines.append(
         f"wall time on {result.gpus} GPU(s): {result.gpu_hours / result.gpus:.1f} h, if the work divides evenly"
     )
@@ -138,6 +149,25 @@ def table(result: Plan) -> str:
         "--assume FILE"
     )
     return "\n".join(lines)
+
+
+def _bills(found: Sequence[Bill]) -> list[str]:
+    """Dollars by method."""
+    if not found:
+        return []
+    width = max(len(bill.method) for bill in found)
+    rows = [
+        f"{bill.method:{width}} {priced(bill.answer):>12} {priced(bill.benchmark):>12}  {bill.note}".rstrip()
+        for bill in found
+    ]
+    return [
+        "",
+        f"{'method':{width}} {'an answer':>12} {'benchmark':>12}",
+        *rows,
+        "benchmark: all test tasks and seeds of that method alone; methods share answers, so these are no parts of the "
+        "total",
+        "",
+    ]
 
 
 class _Estimate:
@@ -152,6 +182,10 @@ class _Estimate:
     def _prompt(self, benchmark: str, shown: int) -> float:
         lengths = self._lengths[benchmark]
         return INSTRUCTION_TOKENS + lengths.question_chars / lengths.chars_per_token + shown * self._answer(benchmark)
+
+    def call(self, benchmark: str, shown: int) -> tuple[float, float]:
+        """Tokens read and written by one call."""
+        return self._prompt(benchmark, shown), self._answer(benchmark)
 
     def _text_bytes(self, benchmark: str, tokens: float) -> float:
         return tokens * self._lengths[benchmark].chars_per_token * self._assume.bytes_per_character_stored
@@ -175,6 +209,29 @@ class _Estimate:
         dollars = sum(price.dollars(read * share, written * share) for price in prices)
         stored = sum(self._text_bytes(b, n * per_task * self._answer(b)) for b, n in tasks.items())
         return Cost(stage, int(sum(tasks.values()) * per_task), read, written, hours, stored, dollars)
+
+    def dev_rounds(
+        self, dev: Mapping[str, float], agents: Sequence[tuple[str, EngineConfig]], leads: tuple[str, EngineConfig]
+    ) -> Cost:
+        """The leader with its team in every round, its agents' revisions, and the leader alone, for every seed. A
+        revision reads its agent's own answer and the leader's."""
+        seeds, team = len(self._experiment.benchmark.seeds), tuple(a.name for a in self._experiment.team.agents)
+        rounds, k = led("mlpo_leader", team).dialogue.rounds(self._experiment), len(team)
+        parts = [
+            self.generation("dev_rounds", dev, seeds * rounds, [leads], shown=k),
+            self.generation("dev_rounds", dev, seeds, [leads], shown=0),
+        ]
+        if rounds > 1:
+            parts.append(self.generation("dev_rounds", dev, seeds * (rounds - 1) * k, agents, shown=2))
+        return Cost("dev_rounds", *(sum(values) for values in zip(*(part[1:] for part in parts), strict=True)))
+
+    def published_bytes(self, leader: Leader) -> float:
+        """Of the weights; none of an adapter, which is small."""
+        tuned = [self._experiment.mlpo, *([self._experiment.sft] if self._experiment.sft.enabled else [])]
+        base = Reference("leader", "leader.model", leader.model, leader.revision, leader.trust_remote_code)
+        if kind_of(base) == "hub" and all(settings.lora_rank for settings in tuned):
+            return 0.0
+        return parameters(leader.model) * self._assume.bytes_per_parameter
 
     def updates(self, stage: str, rows: int, shown: int, model: str, tasks: Mapping[str, float]) -> Cost:
         total = sum(tasks.values()) or 1
@@ -215,6 +272,16 @@ def _tasks(experiment: Experiment, known: Mapping[str, Lengths]) -> tuple[dict[s
         train[source.benchmark] += source.dev or 0
         test[source.benchmark] = _size(source, lengths.test * 0.3 if divided else lengths.test, source.test)
     return train, test
+
+
+def _dev(experiment: Experiment, known: Mapping[str, Lengths]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for source in experiment.tasks:
+        lengths, (train, dev, _) = known[source.benchmark], source.shares
+        divided = source.divide_test or not lengths.train
+        published = lengths.test * dev if divided else lengths.train * dev / ((train + dev) or 1)
+        found[source.benchmark] = _size(source, published, source.dev)
+    return found
 
 
 def _size(source: TaskSource, published: float, limit: int | None) -> float:

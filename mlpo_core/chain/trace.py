@@ -27,11 +27,15 @@ LINKS: dict[str, Link] = {
     "hard_tasks": Link("task_id", ("task_id",)),
     "sft_dataset": Link("trace_id", ("task_id", "proposal_ids")),
     "mlpo_dataset": Link("prompt_id", ("task_id", "proposal_ids")),
+    "dev_rounds": Link("generation_id", ("task_id", "input_ids")),
     "benchmark_proposals": Link("proposal_id", ("task_id",)),
     "team_rounds": Link("generation_id", ("task_id", "input_ids")),
     "benchmark_predictions": Link("prediction_id", ("task_id", "source_ids")),
 }
 """In the order in which data flows."""
+
+_ROUNDS = ("dev_rounds", "team_rounds")
+"""Their rows name each other: a later round reads an earlier one."""
 
 
 class Rows(Protocol):
@@ -51,7 +55,7 @@ Chain = Mapping[str, Rows]
 """By asset; one that the experiment does not have is absent."""
 
 
-UNCOUNTED = "nothing (training data)"
+UNCOUNTED = "nothing (train or dev data)"
 
 
 class Row(NamedTuple):
@@ -92,19 +96,15 @@ def ancestors(chain: Chain, wanted: str) -> list[Row]:
     rows: list[Row] = []
     open_ids, seen = {wanted}, set[str]()
     for asset in reversed(LINKS):
-        if asset in chain and asset != "hard_tasks":
-            for row in found_by(chain[asset], asset, LINKS[asset].id, open_ids - seen):
+        if asset not in chain or asset == "hard_tasks" or (asset == "dev_rounds" and rows):  # no row is made of these
+            continue
+        while more := list(found_by(chain[asset], asset, LINKS[asset].id, open_ids - seen)):
+            for row in more:
                 seen.add(row.id)
                 rows.append(row)
                 open_ids.update(row.parents)
-            # Rows of one asset name each other (a later round reads an earlier one), nearest first.
-            while asset == "team_rounds" and (
-                more := list(found_by(chain[asset], asset, LINKS[asset].id, open_ids - seen))
-            ):
-                for row in more:
-                    seen.add(row.id)
-                    rows.append(row)
-                    open_ids.update(row.parents)
+            if asset not in _ROUNDS:
+                break
     if not any(row.id == wanted for row in rows):
         raise BadInput(
             f"{wanted}: no task, proposal, trace, prompt, generation or prediction of this chain has this id"
@@ -112,16 +112,22 @@ def ancestors(chain: Chain, wanted: str) -> list[Row]:
     return rows
 
 
-def descendants(chain: Chain, wanted: str) -> list[Row]:
-    """Every row that was made of this one, directly or not, in the order in which data flows."""
+def descendants(chain: Chain, wanted: str, asset: str = "tasks") -> list[Row]:
+    """Every row that was made of this one, directly or not, in the order in which data flows.
+
+    Args:
+        chain: Where to look.
+        wanted: Id of the row.
+        asset: Whose row it is, if that is known: nothing before it is read.
+    """
     found: dict[tuple[str, str], Row] = {}
     ids = {wanted}
-    for asset, link in LINKS.items():
-        more = asset in chain
+    for later in list(LINKS)[list(LINKS).index(asset) :]:
+        more = later in chain
         while more:
-            rows = [row for column in link.parents for row in found_by(chain[asset], asset, column, ids)]
+            rows = [row for column in LINKS[later].parents for row in found_by(chain[later], later, column, ids)]
             made = {(row.asset, row.id): row for row in rows}
-            more = asset == "team_rounds" and not made.keys() <= found.keys()  # a later round reads an earlier one
+            more = later in _ROUNDS and not made.keys() <= found.keys()
             found |= made
             ids.update(row.id for row in rows)
     return list(found.values())
@@ -139,7 +145,8 @@ def cells(rows: Iterable[Row]) -> list[str]:
 
 def text(chain: Chain, wanted: str) -> str:
     """The chain of one id as text."""
-    up, down = ancestors(chain, wanted), descendants(chain, wanted)
+    up = ancestors(chain, wanted)
+    down = descendants(chain, wanted, up[0].asset)
     lines = ["came from:", *(_line(r) for r in up), "", f"led to {len(down)} rows:"]
     lines += [_line(r) for r in down[:20]]
     if len(down) > 20:

@@ -29,6 +29,7 @@ _OF_EACH: Mapping[str, str] = {
     "hard_tasks": "reason",
     "sft_dataset": "kind",
     "mlpo_dataset": "mode",
+    "dev_rounds": "role",
     "benchmark_proposals": "agent",
     "team_rounds": "role",
     "benchmark_predictions": "method",
@@ -82,7 +83,8 @@ def page(chain: Chain, wanted: str) -> bytes:
     Raises:
         BadInput: No row has this id.
     """
-    up, down = ancestors(chain, wanted), descendants(chain, wanted)
+    up = ancestors(chain, wanted)
+    down = descendants(chain, wanted, up[0].asset)
     return _render([_story(chain, wanted, up, down)])
 
 

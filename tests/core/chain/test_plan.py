@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_core.chain.plan import plan, table
+from mlpo_core.chain.plan import Plan, plan, table
 from mlpo_core.chain.throughput import read_assumptions
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import load
@@ -106,11 +106,69 @@ def test_the_table_divides_wall_time_over_gpus() -> None:
     assert f"{result.gpu_hours / 8:.1f} h" in table(result)
 
 
+STOPPING = ("inference.stop.price=0.02", "benchmark.methods=[mlpo_leader/adaptive]")
+
+
+def test_rounds_on_dev_tasks_are_planned_where_they_are_run() -> None:
+    tiny = Path("experiments/tiny.yaml")
+    assert "dev_rounds" not in {c.stage for c in plan(load(tiny, STOPPING[:1])).costs}
+    experiment = load(tiny, (*STOPPING, "inference.rounds=3"))
+    [cost] = [c for c in plan(experiment).costs if c.stage == "dev_rounds"]
+    dev, seeds = sum(source.dev or 0 for source in experiment.tasks), len(experiment.benchmark.seeds)
+    assert cost.rows == dev * seeds * (3 + 1 + 2 * experiment.k)  # led, alone, revised
+    assert cost.gpu_hours > 0 and cost.storage_bytes > 0
+    [once] = [c for c in plan(load(tiny, (*STOPPING, "inference.rounds=1"))).costs if c.stage == "dev_rounds"]
+    assert once.rows == dev * seeds * 2
+    [priced] = [c for c in _paid("inference.rounds=1", *STOPPING).costs if c.stage == "dev_rounds"]
+    assert priced.dollars == 0, "in one round no agent is asked again"
+    [priced] = [c for c in _paid("inference.rounds=2", *STOPPING).costs if c.stage == "dev_rounds"]
+    assert priced.dollars > 0
+
+
+def test_dev_tasks_without_a_number_are_a_share_of_those_published() -> None:
+    shares = ("tasks.0.dev=null", "tasks.0.train=null", "tasks.0.shares=[0.5, 0.25, 0.25]")
+    experiment = load(PAPER, (*STOPPING, *shares))
+    assert experiment.tasks[0].benchmark == "bbh"
+    [cost] = [c for c in plan(experiment).costs if c.stage == "dev_rounds"]
+    others = sum(source.dev or 0 for source in experiment.tasks[1:])
+    per_task = len(experiment.benchmark.seeds) * (experiment.inference.rounds * (experiment.k + 1) - experiment.k + 1)
+    assert cost.rows == pytest.approx((6511 * 0.25 + others) * per_task, abs=per_task)
+
+
+def test_a_published_leader_takes_its_weights_and_an_adapter_nearly_nothing() -> None:
+    def published(*overrides: str) -> float:
+        [cost] = [c for c in plan(load(PAPER, overrides)).costs if c.stage == "published_leader"]
+        assert (cost.rows, cost.gpu_hours, cost.dollars) == (0, 0, 0)
+        return cost.storage_bytes
+
+    assert published() == 7e9 * 2
+    assert published("mlpo.lora_rank=8") == 7e9 * 2, "fine-tuning changed the weights"
+    assert published("mlpo.lora_rank=8", "sft.lora_rank=8") == 0
+
+
+def _paid(*overrides: str) -> Plan:
+    price = "{kind: openai, base_url: 'http://one/v1', price: {input: 2, output: 10}}"
+    return plan(load(PAPER, ("team.agents.0.model=anything", f"team.agents.0.engine={price}", *overrides)))
+
+
+def test_methods_have_their_dollars_beside_those_of_stages() -> None:
+    result = _paid("benchmark.methods=[single, majority_vote@3]", "benchmark.seeds=[1]")
+    bills = {bill.method: bill for bill in result.bills}
+    agent, *others = (a.name for a in load(PAPER).team.agents)
+    [proposals] = [c for c in result.costs if c.stage == "benchmark_proposals"]
+    samples = load(PAPER).proposals.benchmark_samples
+    assert bills[f"single:{agent}"].benchmark == pytest.approx(proposals.dollars / samples)
+    assert bills["majority_vote@3"] == bills[f"single:{agent}"]._replace(method="majority_vote@3")
+    assert all(bills[f"single:{other}"].answer == 0 for other in others)
+    text = table(result)
+    assert "an answer    benchmark" in text and "majority_vote@3" in text
+    assert "an answer" not in table(plan(load(PAPER)))
+
+
 def test_endpoints_take_no_gpu_and_cost_dollars() -> None:
     here = plan(load(PAPER))
     assert "dollars" not in table(here)
-    price = "{kind: openai, base_url: 'http://one/v1', price: {input: 2, output: 10}}"
-    remote = plan(load(PAPER, ("team.agents.0.model=anything", f"team.agents.0.engine={price}", "budget=1000000")))
+    remote = _paid("budget=1000000")
     [cost] = [c for c in remote.costs if c.stage == "agent_proposals"]
     assert cost.dollars == pytest.approx((2 * cost.prompt_tokens + 10 * cost.completion_tokens) / 3 / 1e6)
     assert cost.gpu_hours < next(c for c in here.costs if c.stage == "agent_proposals").gpu_hours

@@ -15,12 +15,12 @@ HOSTILE = "</pre><script src=http://evil/x.js></script><img src=x onerror=alert(
 EMPTY = {"string": "", "int32": 0, "int64": 0, "double": 0.0, "bool": False}
 
 
-def put(store: Store, asset: str, rows: list[dict[str, object]]) -> None:
+def put(store: Store, asset: str, rows: list[dict[str, object]], key: str = "k") -> None:
     full = [{f.name: EMPTY.get(str(f.type), []) for f in SCHEMAS[asset]} | row for row in rows]
-    writer = store.writer(asset, "k")
+    writer = store.writer(asset, key)
     writer.write(0, full)
     writer.commit(Origin(inputs={}, input_keys={}, config={}, versions={}), {})
-    ref = store.find(asset, "k")
+    ref = store.find(asset, key)
     assert ref is not None
     store.point("tiny", ref)
 
@@ -84,6 +84,56 @@ def test_a_proposal_leads_down_through_every_round_to_the_report(store: Store) -
     made = descendants(datasets(store, "tiny"), "b0")
     assert [row.id for row in made] == ["g0", "g1", "q1"]
     assert cells(made) == ["accuracy of mlpo_leader/team (T=2, seed 1) on bbh"]
+
+
+@pytest.fixture
+def stopping(store: Store) -> Store:
+    """With a dev task, on which it is chosen when to stop."""
+    put(store, "tasks", [{"task_id": "t1"}, {"task_id": "t2"}, {"task_id": "t3", "split": "dev"}], "dev")
+    proposals = [{"proposal_id": f"p{i}", "task_id": "t1"} for i in range(3)]
+    proposals += [{"proposal_id": f"d{i}", "task_id": "t3"} for i in range(2)]
+    put(store, "agent_proposals", proposals, "dev")
+    rounds = [
+        {"generation_id": "h0", "task_id": "t3", "input_ids": ["d0", "d1"], "role": "leader"},
+        {"generation_id": "h1", "task_id": "t3", "input_ids": ["d0", "h0"], "role": "agent", "round": 1},
+        {"generation_id": "h2", "task_id": "t3", "input_ids": ["h1", "d1"], "role": "leader", "round": 1},
+    ]
+    put(store, "dev_rounds", rounds)
+    return store
+
+
+def test_a_round_on_a_dev_task_leads_back_to_its_task_and_on_to_later_rounds(stopping: Store) -> None:
+    chain = datasets(stopping, "tiny")
+    assert ids(ancestors(chain, "h2")) == {"h2", "h1", "h0", "d0", "d1", "t3"}
+    assert [row.id for row in descendants(chain, "h0")] == ["h1", "h2"]
+    assert [row.id for row in descendants(chain, "d1")] == ["h0", "h2", "h1"]
+    assert ids(descendants(chain, "t3")) == {"d0", "d1", "h0", "h1", "h2"}
+    assert "led to 2 rows" in text(chain, "h0")
+
+
+def test_rounds_on_dev_tasks_have_a_page(stopping: Store, tmp_path: Path) -> None:
+    chain = datasets(stopping, "tiny")
+    writer = stopping.writer("dev_rounds", "new")
+    writer.write(0, chain["dev_rounds"].table())
+    inputs = {name: dataset for name, dataset in chain.items() if name in ("tasks", "agent_proposals")}
+    put_examples(Context(mini_chain.experiment(), inputs, writer, stopping, "tiny"))
+    page = (writer.get(NAME) or b"").decode()
+    assert all(f"<code>{row}</code>" in page for row in ("h0", "h1", "d0", "d1", "t3"))
+
+
+class Unread:
+    """Rows that nothing may ask for."""
+
+    schema = SCHEMAS["dev_rounds"]
+
+    def batches(self, columns: object = None) -> list[object]:
+        raise AssertionError("rounds on dev tasks were read")
+
+
+@pytest.mark.parametrize("wanted", ["q1", "g0", "b0"])
+def test_rounds_on_dev_tasks_are_not_read_for_what_was_made_of_test_tasks(store: Store, wanted: str) -> None:
+    chain = datasets(store, "tiny")
+    assert text({**chain, "dev_rounds": Unread()}, wanted) == text(chain, wanted)
 
 
 def test_a_prediction_counts_in_a_named_report_cell(store: Store) -> None:
