@@ -40,9 +40,10 @@ def traces_card(traces: Dataset, experiment: Experiment, licence: str) -> str:
     sections = [
         f"# {plain(experiment.name)}: traces on which its leader was fine-tuned",
         f"{traces.count():,} rows. Completions are put together from the base leader's own samples; prompts show the "
-        "answers of its team, or none. Each trace was graded again after it was put together.",
+        "answers of its team, or none. Each such trace was graded again after it was put together. Rows of kind "
+        "`replay` are documents that the base leader was pre-trained on.",
         "## Columns",
-        _table(["column", "type", "what it holds"], [[f.name, str(f.type), doc(f)] for f in traces.schema]),
+        _table(["column", "type", "what it holds"], _columns(traces)),
         "## Sources and licences",
         _table(["benchmark", "from", "licence"], _sources(experiment)),
         f"The base leader, which wrote the completions: licence {plain(licence)}. Answers of the team stand in "
@@ -52,6 +53,13 @@ def traces_card(traces: Dataset, experiment: Experiment, licence: str) -> str:
         *_figures(stats),
     ]
     return f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _columns(traces: Dataset) -> list[list[str]]:
+    """The columns that are stored: older versions lack those that came later."""
+    first = next(traces.batches(batch_size=1), None)
+    stored = traces.schema.names if first is None else first.schema.names
+    return [[field.name, str(field.type), doc(field)] for field in traces.schema if field.name in stored]
 
 
 def _sources(experiment: Experiment) -> list[list[str]]:
