@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "report": "an experiment's report, or several experiments side by side",
     "ask": "ask a trained leader and its team",
     "serve": "serve trained leaders as an OpenAI-compatible endpoint",
+    "push": "send a published leader and its traces to the Hugging Face hub",
     "view": "read what happened: tasks by outcome, conversations, two leaders side by side",
     "points": "make the chain of every point of an experiment's sweep",
     "claims": "test what an experiment claims over the points of its sweep",

@@ -13,6 +13,7 @@ from mlpo_core.experiment.benchmark import Benchmark, Inference
 from mlpo_core.experiment.claims import Claims
 from mlpo_core.experiment.engine import EngineConfig
 from mlpo_core.experiment.grading import Grading
+from mlpo_core.experiment.hub import PushToHub
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.prompts import Prompts
 from mlpo_core.experiment.proposals import Filter, Proposals
@@ -25,7 +26,7 @@ LONGEST_NAME = 240
 """Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
 MOST_POINTS = 10_000
 _S = TypeVar("_S", bound=Section)
-OPERATION = frozenset({"launcher", "show_points", "ask", "budget"})
+OPERATION = frozenset({"launcher", "show_points", "ask", "budget", "push_to_hub"})
 """Settings that say how the work is done and nothing about what comes of it: in no key and in no report."""
 
 
@@ -67,6 +68,8 @@ class Experiment(Section):
     engines. A run ends before it would spend more; what it has paid for is kept, and a run with more goes on there."""
     claims: Claims | None = None
     """What is tested over the points of `sweep`."""
+    push_to_hub: PushToHub | None = None
+    """Where `mlpo push` sends the leader and its traces; nothing is sent without it."""
 
     @model_validator(mode="before")
     @classmethod

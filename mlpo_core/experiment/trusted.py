@@ -1,4 +1,4 @@
-"""What only experiment files may say: settings that lead to code being run, whoever may change others."""
+"""What only experiment files may say: settings that lead to code being run, or data sent, whoever may change others."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -7,16 +7,22 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment.overrides import override
 
 _NAMES = frozenset({"checker", "run_code"})
+_SENDS = "push_to_hub"
 
 
 def overridden(raw: dict[str, Any], settings: Sequence[str]) -> None:
     """Change settings of an experiment that has been read as plain data.
 
     Raises:
-        BadInput: One cannot be set, or would name code to run that the file does not name.
+        BadInput: One cannot be set, would name code to run that the file does not name, or says where to send.
     """
     allowed = set(_named(raw))
     for setting in settings:
+        if setting.partition("=")[0].partition(".")[0] == _SENDS:
+            raise BadInput(
+                f"--set {setting:.80}: {_SENDS} says where data of this machine go, so only the experiment's file sets "
+                "it, and no sweep"
+            )
         override(raw, setting)
         for name, value in _named(raw):
             if (name, value) not in allowed:

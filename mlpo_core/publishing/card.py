@@ -92,7 +92,7 @@ def _front_matter(experiment: Experiment, name: str, figures: Figures, described
     results = [
         EvalResult(
             task_type="text-generation",
-            dataset_type=(_dataset(named[benchmark]) if benchmark in named else "") or benchmark,
+            dataset_type=(dataset_on_hub(named[benchmark]) if benchmark in named else "") or benchmark,
             dataset_name=benchmark,
             metric_type="accuracy",
             metric_value=round(100 * found.value, 1),
@@ -107,7 +107,7 @@ def _front_matter(experiment: Experiment, name: str, figures: Figures, described
     data = ModelCardData(
         base_model=base.model if public else None,
         base_model_relation=("adapter" if described.form == "adapter" else "finetune") if public else None,
-        datasets=sorted({d for source in experiment.tasks if (d := _dataset(source))}) or None,
+        datasets=sorted({d for source in experiment.tasks if (d := dataset_on_hub(source))}) or None,
         library_name="peft" if described.form == "adapter" else "transformers",
         license=base.licence,
         model_name=name if results else None,
@@ -118,7 +118,7 @@ def _front_matter(experiment: Experiment, name: str, figures: Figures, described
     return data.to_yaml() + "\n"
 
 
-def _dataset(source: TaskSource) -> str:
+def dataset_on_hub(source: TaskSource) -> str:
     """The hub's dataset that tasks come from; empty where they come from elsewhere."""
     if source.source == "hub":
         return HUB.get(source.benchmark, "")
@@ -164,7 +164,7 @@ def _data(experiment: Experiment) -> list[str]:
     rows = [
         [
             source.benchmark,
-            _dataset(source) or ("generated" if source.benchmark == "procedural" else "own files"),
+            dataset_on_hub(source) or ("generated" if source.benchmark == "procedural" else "own files"),
             OF_DATA.get(source.benchmark, UNKNOWN) if source.published else UNKNOWN,
         ]
         for source in experiment.tasks

@@ -123,6 +123,17 @@ class Dataset:
             raise BadInput(f"{self._folder.path(name)}: not there")
         return self._read(name, self.manifest.stored_name(name), info.sha256)
 
+    def read_part(self, name: str) -> bytes:
+        """A part as it is stored, in Parquet; verified.
+
+        Raises:
+            BadInput: There is no such part, or it is damaged.
+        """
+        part = next((p for p in self.manifest.parts if p.name == name), None)
+        if part is None:
+            raise BadInput(f"{self._folder.path(name)}: not there")
+        return self._read(name, name, part.sha256)
+
     def local_folder(self, name: str) -> Path:
         """A local path of a folder in this version (a checkpoint): verified, and downloaded once if it is remote.
 

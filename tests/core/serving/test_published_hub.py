@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mlpo_core.chain.experiments import find
 from mlpo_core.chain.run import run
@@ -18,6 +19,7 @@ from mlpo_core.chain.spec import resolve
 from mlpo_core.store import Dataset
 from tests.core.serving import house
 from tests.core.serving.test_leader import benchmark
+from tests.hub_server import upload_hub
 from tests.support import REPOSITORY
 
 NAME, COMMIT = "owner/house", "0123456789abcdef0123456789abcdef01234567"
@@ -81,3 +83,23 @@ def test_a_leader_is_fetched_from_a_hub_and_answers_as_in_the_benchmark(
     assert done.returncode == 0, done.stderr
     assert done.stdout.removesuffix("\n") == text
     assert not list(tmp_path.rglob("evil.py")) and list(tmp_path.rglob("leader.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hub")
+def test_a_leader_is_pushed_as_it_was_published(made_house: house.House, tmp_path: Path) -> None:
+    (tmp_path / f"{house.NAME}.yaml").write_text(yaml.safe_dump({**house.EXPERIMENT, "push_to_hub": {"leader": NAME}}))
+    token = "hf_thetokenofthistest"
+    with upload_hub(token) as there:
+        environment = {**os.environ, "MLPO_EXPERIMENTS": str(tmp_path), "HF_ENDPOINT": there.url, "HF_TOKEN": token}
+        environment |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"}
+        command = [sys.executable, "-m", "mlpo_core", "push", house.NAME, "--yes", "--root", str(made_house.root)]
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert token not in done.stdout + done.stderr and "made last" not in done.stderr, "the section is in no key"
+        ref = made_house.store.pointed(house.NAME, "published_leader")
+        assert ref
+        folder = Dataset(ref).local_folder("leader")
+        published = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        arrived = there.repositories["model", NAME].files
+    assert published and {n: d for n, d in arrived.items() if n != ".gitattributes"} == published
