@@ -10,6 +10,7 @@ from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import Way
 from mlpo_core.experiment import Experiment, Price
 from mlpo_core.methods import Method, Seed, all_methods, selected
+from mlpo_core.methods.adaptive import ADAPTIVE
 from mlpo_core.store import Dataset
 
 DOLLARS = "dollars"
@@ -53,6 +54,8 @@ def dollars(experiment: Experiment, chain: Mapping[str, Dataset]) -> Iterator[Me
     sums: dict[Way, list[float]] = {}
     columns = ("task_id", "method", "seed", "rounds", "source_ids", "generations")
     for row in _rows(chain["benchmark_predictions"], columns):
+        if row["method"] == ADAPTIVE:  # whom it asked stands in no row
+            continue
         seed = Seed(row["seed"], positions[row["seed"]])
         spent = _of_answer(row, seed, methods[row["method"]], calls, [a.name for a in experiment.team.agents])
         sums.setdefault(Way(row["method"], row["rounds"]), []).append(spent)

@@ -63,6 +63,7 @@ def test_every_call_is_paid_for_once_per_answer(tmp_path: Path) -> None:
         prediction("single:beta", t, [f"{t}-beta-0"], 1),
         prediction("majority_vote@3", t, [f"{t}-{a}-0" for a in chain.AGENTS], 3),
         prediction("any_correct", t, [f"{t}-beta-0"], 3),
+        prediction("mlpo_leader/adaptive", t, [], 2),
         prediction("debate", t, [], 3, 1),
         prediction("debate", t, [], 6, 2),
     )]  # fmt: skip
