@@ -172,6 +172,7 @@ STAGES: Mapping[str, Stage] = {
                 "mlpo.variants",
                 "mlpo.rounds",
                 "mlpo.solo_share",
+                "mlpo.mix",
                 "mlpo.eval_prompts",
             ),
             "1",

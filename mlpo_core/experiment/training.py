@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mlpo_core.experiment.mix import Mix
 from mlpo_core.experiment.section import Count, Section, Share
 
 BUILT_IN_TERMS = ("correct", "format")
@@ -99,6 +100,10 @@ class MLPO(RL):
 
     variants: Count | None = None
     """Proposal sets per task; None is as many as an agent has samples."""
+    mix: Mix | None = None
+    """Of the training prompts with a team, only so many of each class as give these shares, drawn by the seed:
+    `{majority_right: 0.5, majority_wrong: 0.3, none_right: 0.2}`. None takes all. The baseline without a team is
+    trained on all tasks that the filter keeps."""
     rounds: Count = 1
     """Above 1, beyond the paper: a team prompt shows the answers of a round drawn from so many. Those of later rounds
     are the agents' revisions of what the current leader wrote, generated during training."""
