@@ -185,7 +185,12 @@ STAGES: Mapping[str, Stage] = {
             "mlpo",
             "The leader trained by GRPO to use its team",
             ("base_models", "sft_leader", "mlpo_dataset"),
-            ("seed", "leader", "grading", *(f"mlpo.{name}" for name in (*_RL, "rounds", "refresh_steps"))),
+            (
+                "seed",
+                "leader",
+                "grading",
+                *(f"mlpo.{name}" for name in (*_RL, "curriculum", "rounds", "refresh_steps")),
+            ),
             "1",
             "mlpo_core.training.mlpo:run",
             libraries=_TRAINING,

@@ -46,6 +46,7 @@ EVALUATED = {"team_rounds"} | REPORTED
         ("mlpo.learning_rate=2.0e-6", {"mlpo_leader", "grpo_leader"} | EVALUATED),
         ("mlpo.solo_share=0.5", {"mlpo_dataset", "mlpo_leader", "grpo_leader"} | EVALUATED),
         ("mlpo.mix={tied: 1.0}", {"mlpo_dataset", "mlpo_leader", "grpo_leader"} | EVALUATED),
+        ("mlpo.curriculum=hard_last", {"mlpo_leader", "grpo_leader"} | EVALUATED),
         ("grpo.steps=7", {"grpo_leader"} | EVALUATED),
         ("sft.steps=7", {"sft_leader", "mlpo_leader", "grpo_leader"} | EVALUATED),
         ("sft.samples=7", {"sft_dataset", "sft_leader", "mlpo_leader", "grpo_leader"} | EVALUATED),
