@@ -106,7 +106,7 @@ class MLPO(RL):
     """Of the training prompts with a team, only so many of each class as give these shares, drawn by the seed:
     `{majority_right: 0.5, majority_wrong: 0.3, none_right: 0.2}`. None takes all. The baseline without a team is
     trained on all tasks that the filter keeps."""
-    curriculum: str = Field(default=AS_DRAWN, min_length=1, max_length=200)
+    curriculum: str = Field(default="none", min_length=1, max_length=200)
     """In which order the prompts of every pass over them are trained on. `none`: as the seed draws them. `hard_last`:
     team prompts with more right answers before those with fewer, prompts without a team spread as they were. Your own:
     `package.module:function`, or an entry point of `mlpo.orders`, which gives a prompt a number: low ones are first."""
