@@ -1,4 +1,4 @@
-"""A package from outside adds a checker, a reward, a filter and a method: nothing of ours is edited; keys know it."""
+"""A package from outside adds a checker, a reward, a filter, an order and a method; keys know its code."""
 
 import os
 import tomllib
@@ -15,6 +15,7 @@ from mlpo_core.grading import Grader
 from mlpo_core.methods import check_methods
 from mlpo_core.plugins import source
 from mlpo_core.proposals import filtering
+from mlpo_core.training.curriculum import key_of
 from mlpo_core.training.rewards import Reward
 from mlpo_core.training.terms import terms_of
 from mlpo_core.types import Task
@@ -24,12 +25,15 @@ from tests.support import REPOSITORY
 TO_THE_REPORT = list(STAGES)[: list(STAGES).index("benchmark_report") + 1]
 PACKAGE = REPOSITORY / "tests" / "plugin_package"
 BY_PATH = {
-    "mlpo": {"reward": ["correct", {"format": 0.1}, {"lab_extras.rewards:brevity": 0.2}]},
+    "mlpo": {
+        "reward": ["correct", {"format": 0.1}, {"lab_extras.rewards:brevity": 0.2}],
+        "curriculum": "lab_extras.orders:short_first",
+    },
     "filter": {"keep": "lab_extras.filters:disputed"},
     "benchmark": {"methods": ["single", "lab_extras.methods:Shortest"]},
 }
 BY_NAME = {
-    "mlpo": {"reward": ["correct", {"format": 0.1}, {"brevity": 0.2}]},
+    "mlpo": {"reward": ["correct", {"format": 0.1}, {"brevity": 0.2}], "curriculum": "short_first"},
     "filter": {"keep": "disputed"},
     "benchmark": {"methods": ["single", "shortest"]},
 }
@@ -102,6 +106,12 @@ def test_the_reward_pays_for_brevity(experiment: Experiment) -> None:
     assert found == [pytest.approx(1.1 + 0.2 * (1 - len(right) / 400)), 0.0]
 
 
+def test_the_order_is_by_length(experiment: Experiment) -> None:
+    key = key_of(experiment.mlpo.curriculum)
+    row = {**mini.task(1), "mode": "solo", "n_correct_shown": 0, "proposal_ids": [], "prompt_tokens": 17}
+    assert key and key(row) == 17
+
+
 def test_keys_of_what_runs_it_know_its_code(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     def codes(config: Experiment) -> dict[str, str]:
         return {a: origin(s, config, dict.fromkeys(s.inputs)).versions["code"] for a, s in STAGES.items()}
@@ -124,7 +134,7 @@ def test_keys_of_what_runs_it_know_its_code(experiment: Experiment, monkeypatch:
 
 def test_every_plug_in_is_known_by_its_setting(experiment: Experiment) -> None:
     assert [named.field for named in plugged(experiment)] == [
-        "mlpo.reward.2", "grpo.reward.2", "filter.keep", "benchmark.methods.1"
+        "mlpo.reward.2", "grpo.reward.2", "filter.keep", "mlpo.curriculum", "benchmark.methods.1"
     ]  # fmt: skip
 
 

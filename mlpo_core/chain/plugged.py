@@ -5,9 +5,9 @@ from typing import NamedTuple
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.proposals import MAJORITY_WRONG
-from mlpo_core.experiment.training import BUILT_IN_TERMS
+from mlpo_core.experiment.training import AS_DRAWN, BUILT_IN_TERMS, HARD_LAST
 from mlpo_core.methods import plugged_in
-from mlpo_core.plugins import FILTERS, METHODS, REWARDS, fingerprint
+from mlpo_core.plugins import FILTERS, METHODS, ORDERS, REWARDS, fingerprint
 
 
 class Named(NamedTuple):
@@ -35,6 +35,9 @@ def plugged(experiment: Experiment) -> list[Named]:
     keep = getattr(getattr(experiment, "filter", None), "keep", "")
     if keep and keep != MAJORITY_WRONG:
         found.append(Named("filter.keep", keep, FILTERS))
+    curriculum = getattr(getattr(experiment, "mlpo", None), "curriculum", AS_DRAWN)
+    if curriculum not in (AS_DRAWN, HARD_LAST):
+        found.append(Named("mlpo.curriculum", curriculum, ORDERS))
     if hasattr(experiment, "benchmark"):
         found += [Named(field, path, METHODS) for field, path in plugged_in(experiment).items()]
     return found

@@ -8,10 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mlpo_core.experiment.mix import Mix
 from mlpo_core.experiment.section import Count, Section, Share
 
 BUILT_IN_TERMS = ("correct", "format")
 """Terms of the reward that are no plug-in."""
+AS_DRAWN = "none"
+HARD_LAST = "hard_last"
 _TERM = re.compile(r"[^\W\d][\w.:-]{0,199}")
 
 
@@ -99,6 +102,14 @@ class MLPO(RL):
 
     variants: Count | None = None
     """Proposal sets per task; None is as many as an agent has samples."""
+    mix: Mix | None = None
+    """Of the training prompts with a team, only so many of each class as give these shares, drawn by the seed:
+    `{majority_right: 0.5, majority_wrong: 0.3, none_right: 0.2}`. None takes all. The baseline without a team is
+    trained on all tasks that the filter keeps."""
+    curriculum: str = Field(default="none", min_length=1, max_length=200)
+    """In which order the prompts of every pass over them are trained on. `none`: as the seed draws them. `hard_last`:
+    team prompts with more right answers before those with fewer, prompts without a team spread as they were. Your own:
+    `package.module:function`, or an entry point of `mlpo.orders`, which gives a prompt a number: low ones are first."""
     rounds: Count = 1
     """Above 1, beyond the paper: a team prompt shows the answers of a round drawn from so many. Those of later rounds
     are the agents' revisions of what the current leader wrote, generated during training."""

@@ -1,18 +1,18 @@
 """Makes the leader prompts of reinforcement learning: a task and the j-th sample of every agent, for every variant j.
 
-At `mlpo.solo_share` a variant's prompt shows no team. Dev rows, a team and a solo prompt per task, give the training
-curves; the filter does not apply to them.
+At `mlpo.solo_share` a variant's prompt shows no team; `mlpo.mix` leaves prompts out. Dev rows, a team and a solo prompt
+per task, give the training curves; neither the filter nor the mix applies to them.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
-from mlpo_core.mlpo import seats
+from mlpo_core.mlpo import mix, seats
 from mlpo_core.models.locate import leader_tokenizer
-from mlpo_core.progress import track
+from mlpo_core.progress import log, track
 from mlpo_core.prompts.budget import LeaderPrompt, PromptMaker, Proposal
 from mlpo_core.proposals.sets import hard_train_tasks, proposal_sets, spread
 from mlpo_core.tasks import cards, read_tasks
@@ -39,6 +39,11 @@ def run(ctx: Context) -> dict[str, Any]:
     variants = settings.variants or max(asked.values())
     size = max(1, _SHARD_PROPOSALS // (variants * len(agents)))
     train = shards(hard, size)
+    mixed: mix.Drawn | None = None
+    if settings.mix:
+        sets_of = (proposal_sets(index, agents, ids, variants, asked) for ids in train)
+        mixed = mix.draw(settings.mix, ctx.experiment.seed, _candidates(ctx, sets_of))
+        log(f"mlpo_dataset: {mixed}")
     work = [*((s, variants) for s in train), *((s, 1) for s in shards(dev[: settings.eval_prompts], size))]
     done = ctx.writer.done()
     for part, (ids, limit) in enumerate(track(work, "mlpo_dataset", len(work), "shards")):
@@ -47,27 +52,47 @@ def run(ctx: Context) -> dict[str, Any]:
         sets = proposal_sets(index, agents, ids, limit, asked)
         rows: list[dict[str, Any]] = []
         for task_id in ids:
-            rows.extend(_rows(ctx, tasks[task_id], sets.get(task_id, {}), maker))
+            rows.extend(_rows(ctx, tasks[task_id], sets.get(task_id, {}), maker, mixed))
         if settings.rounds > 1:  # before the part: a part that is there has its seats
             seats.write(ctx.writer, part, _seats(rows, tasks, sets))
         ctx.writer.write(part, rows)
-    return _describe(ctx, len(work), len(hard), variants)
+    return _describe(ctx, len(work), len(hard), variants, mixed)
 
 
-def _rows(ctx: Context, task: Task, sets: dict[int, list[Proposal]], maker: PromptMaker) -> Iterator[dict[str, Any]]:
+def _rows(
+    ctx: Context, task: Task, sets: dict[int, list[Proposal]], maker: PromptMaker, mixed: mix.Drawn | None
+) -> Iterator[dict[str, Any]]:
     solo = maker.make(task, ())
     if task.split == "dev":
         for j, proposals in sets.items():
             yield _row(task, j, maker.make(task, proposals))
         yield _row(task, -1, solo)
         return
-    # A start that differs by task, or a share below 1 / variants would never reach a task.
-    start = stable_seed("solo", ctx.experiment.seed, task.task_id) % 1000
-    for position, (j, proposals) in enumerate(sets.items(), start):
-        if spread(position, ctx.experiment.mlpo.solo_share):
+    for j, alone in _variants(ctx, task.task_id, sets):
+        if mixed and mix.Slot(task.task_id, j) not in mixed.slots:
+            continue
+        if alone:
             yield _row(task, -1, solo, j)
         else:
-            yield _row(task, j, maker.make(task, proposals))
+            yield _row(task, j, maker.make(task, sets[j]))
+
+
+def _variants(ctx: Context, task_id: str, variants: Iterable[int]) -> Iterator[tuple[int, bool]]:
+    """The variants of a training task, and whether the prompt of each shows no team."""
+    # A start that differs by task, or a share below 1 / variants would never reach a task.
+    start = stable_seed("solo", ctx.experiment.seed, task_id) % 1000
+    for position, j in enumerate(variants, start):
+        yield j, spread(position, ctx.experiment.mlpo.solo_share)
+
+
+def _candidates(
+    ctx: Context, shards: Iterable[Mapping[str, Mapping[int, Sequence[Proposal]]]]
+) -> Iterator[tuple[mix.Slot, str]]:
+    """Every training prompt that could be made, with its class."""
+    for sets_of in shards:
+        for task_id, sets in sets_of.items():
+            for j, alone in _variants(ctx, task_id, sets):
+                yield mix.Slot(task_id, j), mix.SOLO if alone else mix.kind(sets[j])
 
 
 def _seats(
@@ -101,7 +126,7 @@ def _row(task: Task, variant: int, made: LeaderPrompt, slot: int = 0) -> dict[st
     }
 
 
-def _describe(ctx: Context, parts: int, hard: int, variants: int) -> dict[str, Any]:
+def _describe(ctx: Context, parts: int, hard: int, variants: int, mixed: mix.Drawn | None) -> dict[str, Any]:
     rows: Counter[str] = Counter()
     benchmarks: Counter[str] = Counter()
     right: Counter[int] = Counter()
@@ -137,6 +162,7 @@ def _describe(ctx: Context, parts: int, hard: int, variants: int) -> dict[str, A
             "Rows": dict(sorted(rows.items())),
             "Training rows by benchmark": dict(sorted(benchmarks.items())),
             "Right proposals shown (training, team)": {str(k): v for k, v in sorted(right.items())},
+            **({"Mix: team prompts there were": mixed.there, "Mix: drawn": mixed.drawn} if mixed else {}),
             "Prompt tokens (training)": cards.distribution(tokens),
             "Prompts shortened to fit": dict(shortened),
             "Tasks": {"kept by the filter": hard, "with a prompt": len(train_tasks)},
@@ -156,6 +182,8 @@ def _describe(ctx: Context, parts: int, hard: int, variants: int) -> dict[str, A
         "tasks": len(train_tasks),
         "longest_prompt_tokens": max(tokens),
     }
+    if mixed:
+        headline |= mixed.drawn
     if shortened:
         headline["prompts_shortened"] = shortened.total()
     return {"headline": headline, **card.sections}

@@ -16,6 +16,7 @@ from mlpo_core.errors import BadInput
 CHECKERS = "mlpo.checkers"
 FILTERS = "mlpo.filters"
 METHODS = "mlpo.methods"
+ORDERS = "mlpo.orders"
 REWARDS = "mlpo.rewards"
 _PART = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _PATH = re.compile(rf"({_PART}):({_PART})")

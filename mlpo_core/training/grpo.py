@@ -23,6 +23,7 @@ from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import log as training_log
+from mlpo_core.training.curriculum import Key, ordered
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
 from mlpo_core.training.later_rounds import LaterRounds
@@ -66,6 +67,8 @@ class Survey:
     kinds: set[str] = field(default_factory=set)
     shortest: int = sys.maxsize
     """Tokens of the shortest prompt."""
+    keys: list[float | None] = field(default_factory=list)
+    """By which prompts are ordered, where they are."""
 
 
 def train(
@@ -75,6 +78,7 @@ def train(
     dev: Iterable[dict[str, Any]],
     tokens: int | None = None,
     later: Callable[..., LaterRounds] | None = None,
+    key: Key | None = None,
 ) -> dict[str, Any]:
     """Train the leader on prompts and write its checkpoint and training log; returns the manifest's stats.
 
@@ -86,6 +90,7 @@ def train(
         tokens: Stop once this many prompt and completion tokens went through the leader, instead of after
             `settings.steps` steps.
         later: Makes the source of prompts of later rounds; None trains on the prompts as they are.
+        key: By what the prompts of a pass are ordered; None leaves them as the seed draws them.
 
     Raises:
         BadInput: A term of the reward that is not there or gives nonsense, too few prompts, a prompt too long for the
@@ -102,7 +107,7 @@ def train(
     survey = Survey()
     rows = write_rows(
         scratch / "rows.arrow",
-        _rows(prompts, tokenizer, section.system_prompt, limit - section.max_new_tokens, survey),
+        _rows(prompts, tokenizer, section.system_prompt, limit - section.max_new_tokens, survey, key),
         _ROWS,
     )
     if settings.prompts_per_step % process_count():
@@ -120,6 +125,8 @@ def train(
     steps = settings.steps if tokens is None else -(-tokens // (per_step * group * (survey.shortest + 1)))
     iterations = settings.num_iterations
     order = run_order(len(rows), per_step, -(-steps // iterations), seed)
+    if key:
+        order = ordered(order, len(rows) // per_step * per_step, survey.keys)
 
     def indices_of_step(step: int) -> list[int]:
         first = step // iterations * per_step
@@ -206,7 +213,7 @@ def _config(
 
 
 def _rows(
-    prompts: Iterable[dict[str, Any]], tokenizer: Any, system: str, limit: int, survey: Survey
+    prompts: Iterable[dict[str, Any]], tokenizer: Any, system: str, limit: int, survey: Survey, key: Key | None
 ) -> Iterator[dict[str, Any]]:
     for index, row in enumerate(prompts):
         length = len(chat.encode(tokenizer, row["prompt"], system))
@@ -215,6 +222,8 @@ def _rows(
         survey.ids.append(row["prompt_id"])
         survey.kinds.add(row["answer_kind"])
         survey.shortest = min(survey.shortest, length)
+        if key:
+            survey.keys.append(key(row))
         yield {**{c: row[c] for c in COLUMNS}, "row": index, "prompt": [{"role": "user", "content": row["prompt"]}]}
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from mlpo_core.context import Context
+from mlpo_core.training import curriculum
 from mlpo_core.training import leader as leaders
 from mlpo_core.training.grpo import COLUMNS, train
 from mlpo_core.training.later_rounds import LaterRounds
@@ -17,7 +18,9 @@ def run(ctx: Context) -> dict[str, Any]:
     """Train the leader on the train rows of `mlpo_dataset`; its dev rows give the curves."""
     settings = ctx.experiment.mlpo
     prompts = ctx.inputs["mlpo_dataset"]
-    training = (row for row in prompts.rows(COLUMNS) if row["split"] == "train")
+    key = curriculum.key_of(settings.curriculum)
+    columns = (*COLUMNS, *curriculum.COLUMNS) if key else COLUMNS
+    training = (row for row in prompts.rows(columns) if row["split"] == "train")
     dev = (row for row in prompts.rows(COLUMNS) if row["split"] == "dev")
     later = partial(LaterRounds, ctx, leaders.leader_section(ctx)) if settings.rounds > 1 else None
-    return train(ctx, settings, training, dev, later=later)
+    return train(ctx, settings, training, dev, later=later, key=key)

@@ -83,6 +83,33 @@ def test_the_solo_share_is_kept(make, share):
     assert len({r["prompt_id"] for r in train}) == 400
 
 
+def _mixed(t, agent, j):
+    """Variant 0 has three right answers, 1 a right majority, 2 a wrong one, 3 none."""
+    right = ((1, 1, 1), (1, 1, 0), (0, 1, 0), (0, 0, 0))[j][mini.AGENTS.index(agent)]
+    return t["answer"] if right else "-1"
+
+
+def test_a_mix_draws_among_the_prompts_that_there_are(make):
+    shares = {"majority_right": 0.5, "majority_wrong": 0.25, "none_right": 0.25}
+    whole = {r["prompt_id"]: r for r in make("whole", tasks=41, answer=_mixed, solo_share=0.25).rows()}
+    data = make("mixed", tasks=41, answer=_mixed, solo_share=0.25, mix=shares)
+    rows = list(data.rows())
+    assert all(whole[r["prompt_id"]] == r for r in rows)
+    assert [r for r in rows if r["split"] == "dev"] == [r for r in whole.values() if r["split"] == "dev"]
+    shown = [r["n_correct_shown"] for r in rows if r["split"] == "train" and r["mode"] == "team"]
+    drawn = data.manifest.stats["Mix: drawn"]
+    assert drawn == {"majority_right": shown.count(2), "majority_wrong": shown.count(1), "none_right": shown.count(0)}
+    assert len(shown) > 40 and abs(shown.count(2) - len(shown) / 2) < 1 and abs(shown.count(1) - len(shown) / 4) < 1
+    assert sum(r["split"] == "train" and r["mode"] == "solo" for r in rows) == round(40 * len(shown) / 120)
+    assert data.manifest.stats["headline"].items() >= drawn.items()
+    assert f"none_right | {shown.count(0)} |" in data.read_file("card.md").decode()
+
+
+def test_a_mix_of_what_is_not_there_is_refused(make):
+    with pytest.raises(BadInput, match=r"too few of all_right"):
+        make(mix={"all_right": 0.5, "tied": 0.5})
+
+
 def test_variants_are_limited(make):
     assert {r["variant"] for r in make(variants=2).rows()} <= {-1, 0, 1}
 

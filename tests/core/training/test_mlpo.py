@@ -82,6 +82,20 @@ def test_the_trainer_is_set_up_as_the_paper_describes(inputs, lenient_grading, m
     assert not args.mask_truncated_completions
 
 
+def test_the_trainer_gets_every_pass_in_the_order_of_the_experiment(inputs, lenient_grading, monkeypatch, tmp_path):
+    (tmp_path / "lab_backwards.py").write_text("def backwards(shown):\n    return -int(shown.task.answer)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = []
+    monkeypatch.setattr(grpo, "LeaderTrainer", lambda **options: seen.append(options) or pytest.skip.Exception)
+    for curriculum in ("none", "lab_backwards:backwards"):
+        with pytest.raises(AttributeError):
+            mlpo.run(inputs.context("mlpo_leader", small.experiment(mlpo={"steps": 13, "curriculum": curriculum})))
+    drawn, sorted_ = ([(-int(r["answer"]), r["prompt_id"]) for r in options["train_dataset"]] for options in seen)
+    assert len(drawn) == 26 and drawn != sorted_
+    for some in (slice(0, 20), slice(20, 26)):  # a pass of 20 prompts, and what the run takes of the next
+        assert sorted_[some] == sorted(drawn[some], key=lambda pair: pair[0])
+
+
 @pytest.mark.parametrize("truncated", ["keep", "mask", "penalise"])
 def test_cut_off_completions_are_masked_or_penalised_where_the_experiment_says_so(inputs, monkeypatch, truncated):
     """Everything is right, and a random leader seldom stops before its limit: never in the first step."""

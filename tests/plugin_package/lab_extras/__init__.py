@@ -1,1 +1,1 @@
-"""What a lab adds to mlpo from outside: one checker, one reward, one filter, one method."""
+"""What a lab adds to mlpo from outside: one checker, one reward, one filter, one order, one method."""
