@@ -180,6 +180,7 @@ for _ in range(600):
     done = subprocess.run([*beside, sys.executable, "-c", text], cwd=REPOSITORY, capture_output=True, text=True)
     assert "200" in done.stdout.splitlines(), done.stderr
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that was closed may linger
         listener.bind(("127.0.0.1", port))  # nobody has it any more
 
 
