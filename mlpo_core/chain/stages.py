@@ -255,6 +255,7 @@ STAGES: Mapping[str, Stage] = {
                 *_GENERATION,
                 "grading",
                 "leader",
+                "proposals.temperature",
                 "proposals.top_p",
                 "proposals.max_new_tokens",
                 "inference",
