@@ -5,11 +5,10 @@ from collections import Counter
 import pytest
 
 from mlpo_core.benchmark import predictions
-from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.models.locate import Located
-from mlpo_core.proposals.workload import Member
+from mlpo_core.proposals import workload
 from mlpo_core.rounds import inference, latency
 from mlpo_core.store import Dataset
 from tests import mini_chain as mini
@@ -41,6 +40,9 @@ class World:
         return self.engines[-1]
 
 
+MODEL = {"role": "agent", "revision": "r", "path": "", "parameters": 1}
+
+
 @pytest.fixture
 def world(monkeypatch):
     world = World()
@@ -68,7 +70,9 @@ def make(tmp_path, world, monkeypatch):
     proposals = [mini.proposal(t, a, j, str(j)) for a in mini.AGENTS for t in tasks for j in range(4)]
     inputs = {
         "tasks": mini.put(store, "tasks", tasks),
-        "base_models": mini.put(store, "base_models", []),
+        "base_models": mini.put(
+            store, "base_models", [MODEL | {"name": a, "model": f"models/{a}"} for a in mini.AGENTS]
+        ),
         "benchmark_proposals": mini.put(store, "benchmark_proposals", proposals),
         "agent_proposals": mini.put(store, "agent_proposals", []),
         **{leader: trained(store, leader, tmp_path / "checkpoint") for leader in LEADERS[1:]},
@@ -321,16 +325,12 @@ def test_agents_answer_greedily_beside_their_samples(make, world):
 
 
 def test_latency_is_measured_one_query_at_a_time_beside_the_rows(make, world, monkeypatch):
-    def members(ctx):
-        sampling = Sampling(0.7, 1.0, 32)
-        return [Member(a, Located(a.model, None), "r", sampling) for a in ctx.experiment.team.agents]
-
     def open_engine(*_, **__):
         world.engines.append(mini.ScriptedEngine(lambda _: "<answer>1</answer>"))
         return world.engines[-1]
 
     monkeypatch.setattr(inference, "open_engine", open_engine)
-    monkeypatch.setattr(latency, "members", members)
+    monkeypatch.setattr(workload, "locate", lambda _, name: Located(f"models/{name}", None))
     monkeypatch.setattr(latency, "open_member", open_engine)
     methods = ["mlpo_leader/team", "debate", "mlpo_leader/solo_vote@3"]
     plain, _ = make("plain", methods=methods, seeds=[5, 6])
