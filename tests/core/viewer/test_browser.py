@@ -63,7 +63,8 @@ def arrived(page: Page, address: str) -> None:
 
 
 def fits(page: Page) -> bool:
-    """Whether nothing stands out of the page to the right."""
+    """Whether nothing stands out of the page to the right, once its style has come."""
+    page.wait_for_load_state("load")
     return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
