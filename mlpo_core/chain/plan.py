@@ -229,7 +229,7 @@ class _Estimate:
         """Of the weights; none of an adapter, which is small."""
         tuned = [self._experiment.mlpo, *([self._experiment.sft] if self._experiment.sft.enabled else [])]
         base = Reference("leader", "leader.model", leader.model, leader.revision, leader.trust_remote_code)
-        if kind_of(base) == "hub" and all(settings.lora_rank for settings in tuned):
+        if kind_of(base) == "hub" and all(settings.lora.rank for settings in tuned):
             return 0.0
         return parameters(leader.model) * self._assume.bytes_per_parameter
 

@@ -66,7 +66,8 @@ _FITTING = (
     "learning_rate",
     "warmup_share",
     "save_steps",
-    "lora_rank",
+    "lora",
+    "trl",
     "gradient_checkpointing",
 )
 _TUNING = tuple(f"sft.{name}" for name in (*_FITTING, "batch_size"))

@@ -4,8 +4,7 @@ from typing import Any
 
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from mlpo_core.experiment.engine import KEYS
-from mlpo_core.experiment.section import Name, Section
+from mlpo_core.experiment.section import KEYS, Name, Section
 
 
 class Grading(Section):

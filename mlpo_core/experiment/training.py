@@ -4,12 +4,13 @@ Learning rates, group size and batch sizes are not in the paper's public record:
 """
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from mlpo_core.experiment import trl
 from mlpo_core.experiment.mix import Mix
-from mlpo_core.experiment.section import Count, Section, Share
+from mlpo_core.experiment.section import IF_SET, Count, Grown, Section, Share
 
 BUILT_IN_TERMS = ("correct", "format")
 """Terms of the reward that are no plug-in."""
@@ -18,7 +19,47 @@ HARD_LAST = "hard_last"
 _TERM = re.compile(r"[^\W\d][\w.:-]{0,199}")
 
 
-class SFT(Section):
+class LoRA(Section):
+    """An adapter that is trained in place of the weights, and merged into them when the training is done."""
+
+    rank: int = Field(default=0, ge=0)
+    """0 trains all weights."""
+    alpha: Count | None = None
+    """What the adapter adds is scaled by alpha / rank. None: twice the rank."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Of the adapter's input while it is trained; dropout of the model itself is off. In reinforcement learning the
+    update then runs every copy of a prompt: copies that share one would also share what is dropped."""
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """Layers that get an adapter: all linear ones but the output head, or those whose names end so: `[q_proj, v_proj]`."""
+
+    @model_validator(mode="after")
+    def _is_of_use(self) -> Self:
+        if not self.rank and (given := self.model_fields_set - {"rank"}):
+            raise ValueError(f"{sorted(given)[0]}: there is no adapter without a rank: {{rank: 16}}")
+        if not self.targets or "" in tuple(self.targets):
+            raise ValueError("targets: name at least one layer, or all-linear")
+        return self
+
+
+class Training(Grown):
+    """What every training of the leader has."""
+
+    lora: LoRA = LoRA()
+    trl: Annotated[dict[str, Any], IF_SET] = Field(default={})
+    """Further fields of TRL's configuration, by its names: `{lr_scheduler_type: cosine, weight_decay: 0.1}`. Which there
+    are, and which are settings of this project instead: Fields of TRL."""
+
+    @classmethod
+    def in_key(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """As in every section; and an adapter stands there as its rank, as before it had other settings."""
+        kept = super().in_key(data)
+        if adapter := kept.pop("lora", None):
+            unset = {**LoRA().model_dump(), "rank": adapter["rank"]} == adapter
+            kept |= {"lora_rank": adapter["rank"]} if unset else {"lora": adapter}
+        return kept
+
+
+class SFT(Training):
     """Backtracking traces from the base leader's own samples, and supervised fine-tuning on them."""
 
     enabled: bool = True
@@ -41,12 +82,16 @@ class SFT(Section):
     learning_rate: float = Field(default=1e-5, gt=0)
     warmup_share: Share = 0.05
     save_steps: Count = 50
-    lora_rank: int = Field(default=0, ge=0)
     gradient_checkpointing: bool | None = None
     """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
 
+    @field_validator("trl")
+    @classmethod
+    def _fields_of_trl(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return trl.checked("SFTConfig", value)
 
-class RL(Section):
+
+class RL(Training):
     """GRPO as the paper describes it: Dr. GRPO corrections, no value network, KL off."""
 
     steps: Count = 200
@@ -76,9 +121,19 @@ class RL(Section):
     save_steps: Count = 50
     eval_steps: Count = 50
     eval_prompts: int = Field(default=64, ge=0)
-    lora_rank: int = Field(default=0, ge=0)
     gradient_checkpointing: bool | None = None
     """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
+
+    @field_validator("trl")
+    @classmethod
+    def _fields_of_trl(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return trl.checked("GRPOConfig", value)
+
+    @model_validator(mode="after")
+    def _fields_of_trl_do_something(self) -> Self:
+        if problem := trl.idle(self.trl, self.beta, self.rollouts):
+            raise ValueError(f"trl.{problem}")
+        return self
 
     @property
     def term_names(self) -> tuple[str, ...]:

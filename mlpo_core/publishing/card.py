@@ -24,7 +24,7 @@ METHOD = "mlpo_leader/team"
 _LONGEST = 2000
 """Characters of an example that are shown."""
 _RECIPE = {
-    "sft": ("steps", "batch_size", "learning_rate", "backtrack_share", "solo_share", "lora_rank"),
+    "sft": ("steps", "batch_size", "learning_rate", "backtrack_share", "solo_share", "lora_rank", "lora", "trl"),
     "mlpo": (
         "steps",
         "prompts_per_step",
@@ -34,9 +34,11 @@ _RECIPE = {
         "solo_share",
         "rounds",
         "lora_rank",
+        "lora",
+        "trl",
     ),
 }
-"""What of a training's settings the card shows; all of them are in the experiment."""
+"""What of a training's settings, as its key has them, the card shows; all of them are in the experiment."""
 
 
 class Base(NamedTuple):

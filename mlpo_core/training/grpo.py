@@ -1,7 +1,7 @@
 """GRPO of the leader on prompts, as the paper sets it up: the one code path of MLPO and of its baseline without a team.
 
-Dr. GRPO's corrections (`loss_type="dr_grpo"`, no scaling of rewards), no value network, KL off by default. A group is
-one prompt: a task and a proposal set.
+Dr. GRPO's corrections (`loss_type="dr_grpo"`, no scaling of rewards) unless `trl` says otherwise, no value network, KL
+off by default. A group is one prompt: a task and a proposal set.
 """
 
 import heapq
@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.utils import disable_dropout_in_model
 
 from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Sampling
@@ -101,7 +102,8 @@ def train(
     terms = terms_of(settings)
     if settings.rollouts == "vllm" and not torch.cuda.is_available():
         raise BadInput("rollouts: vllm needs a CUDA device inside the trainer; on a CPU use rollouts: transformers")
-    model, tokenizer, revision = leaders.load_start(ctx, settings.lora_rank)
+    model, tokenizer, revision = leaders.load_start(ctx, settings.lora)
+    disable_dropout_in_model(model)
     limit = leaders.context_limit(model, section)
     scratch = ctx.writer.scratch()
     survey = Survey()
@@ -159,13 +161,13 @@ def train(
             args=_config(settings, schedule, section.max_new_tokens, limit, revision, arguments(schedule, output)),
             train_dataset=rows.select(order),
             processing_class=tokenizer,
-            peft_config=leaders.lora(settings.lora_rank),
+            peft_config=leaders.adapter(settings.lora),
         )
         trainer.row_ids = survey.ids
         trainer.prompt_limit = limit - section.max_new_tokens
         trainer.system = section.system_prompt
         trainer.rollout_tokens = settings.rollout_batch_tokens
-        if trainer.use_vllm:
+        if trainer.use_vllm and trainer.args.vllm_mode == "colocate":
             metrics = trainer._metrics["train"]  # pyright: ignore[reportPrivateUsage]
             observe(trainer.vllm_generation.llm, lambda share: metrics["prefix_cache_hit_rate"].append(share))
         if later and isinstance(trainer, RoundsTrainer):
@@ -186,6 +188,7 @@ def _config(
     settings: RL, schedule: Schedule, max_new_tokens: int, limit: int, revision: str | None, common: dict[str, Any]
 ) -> GRPOConfig:
     vllm: dict[str, Any] = {}
+    ours = {"loss_type": "dr_grpo", "scale_rewards": "none"}
     if settings.rollouts == "vllm":
         vllm = {
             "use_vllm": True,
@@ -196,18 +199,15 @@ def _config(
     if revision and settings.beta:
         vllm["model_init_kwargs"] = {"revision": revision}  # of the KL term's reference model
     return GRPOConfig(
-        **common,
-        **vllm,
+        **(common | ours | vllm | settings.trl),
         generation_batch_size=schedule.rows_per_step,
         num_generations=settings.group_size,
         num_iterations=settings.num_iterations,
         max_completion_length=max_new_tokens,
         temperature=settings.temperature,
         beta=settings.beta,
-        loss_type="dr_grpo",
-        scale_rewards="none",
         mask_truncated_completions=settings.truncated == "mask",
-        disable_dropout=True,
+        disable_dropout=not settings.lora.dropout,  # of the base it is off
         shuffle_dataset=False,
     )
 

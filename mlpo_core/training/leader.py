@@ -12,7 +12,7 @@ from mlpo_core.context import Context
 from mlpo_core.engines.precision import trains_in_bfloat16
 from mlpo_core.engines.threads import fit_threads
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Leader
+from mlpo_core.experiment import Leader, LoRA
 from mlpo_core.models.locate import locate
 from mlpo_core.prompts import chat
 
@@ -30,13 +30,13 @@ class LoadedLeader(NamedTuple):
     revision: str | None
 
 
-def load_start(ctx: Context, lora_rank: int) -> LoadedLeader:
+def load_start(ctx: Context, lora: LoRA) -> LoadedLeader:
     """The leader that training starts from: the SFT leader where there is one, else the base leader."""
     leader = leader_section(ctx)
     if sft := ctx.inputs.get("sft_leader"):
-        return load(str(sft.local_folder(CHECKPOINT)), None, leader, lora_rank)
+        return load(str(sft.local_folder(CHECKPOINT)), None, leader, lora)
     model, revision = locate(ctx.inputs["base_models"], "leader")
-    return load(model, revision, leader, lora_rank)
+    return load(model, revision, leader, lora)
 
 
 def leader_section(ctx: Context) -> Leader:
@@ -46,14 +46,14 @@ def leader_section(ctx: Context) -> Leader:
     return ctx.experiment.leader
 
 
-def load(model: str, revision: str | None, leader: Leader, lora_rank: int) -> LoadedLeader:
+def load(model: str, revision: str | None, leader: Leader, lora: LoRA) -> LoadedLeader:
     """Load a checkpoint for training.
 
     Full fine-tuning keeps float32 weights (bfloat16 arithmetic on a GPU is autocast over them: steps of 1e-6 would
     vanish in bfloat16 weights). Under LoRA the frozen weights are bfloat16 on a GPU that has it.
     """
     transformers_logging.disable_progress_bar()
-    frozen_half = lora_rank > 0 and trains_in_bfloat16("frozen weights")
+    frozen_half = lora.rank > 0 and trains_in_bfloat16("frozen weights")
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": leader.trust_remote_code}
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", **options)
     config = AutoConfig.from_pretrained(model, **options)
@@ -97,13 +97,19 @@ def ends(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset([*model.generation_config.eos_token_id, tokenizer.pad_token_id])
 
 
-def lora(rank: int) -> Any | None:
-    """The adapter configuration of a rank, on every linear layer but the output head; None for rank 0."""
-    if not rank:
+def adapter(lora: LoRA) -> Any | None:
+    """What PEFT makes an adapter of; None where all weights are trained."""
+    if not lora.rank:
         return None
     from peft import LoraConfig
 
-    return LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha or 2 * lora.rank,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
+        task_type="CAUSAL_LM",
+    )
 
 
 def save(model: Any, tokenizer: Any, folder: Path, weights: dict[str, torch.Tensor] | None = None) -> Path:

@@ -1,6 +1,7 @@
 """TRL's `GRPOTrainer` for the leader: the same gradients with a group's prompt run once and idle groups left out.
 
-Also guarded prompts, exact zeros where rewards are equal, and errors that name rows.
+Also guarded prompts, exact zeros where rewards are equal, and errors that name rows. What a field of `trl` asks for and
+these short cuts do not know takes TRL's plain path, and the log says so.
 """
 
 import sys
@@ -24,6 +25,19 @@ from mlpo_core.training.rollouts import sample
 from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.training.trl_grpo import GRPOTrainer
 
+_MEANS_OVER_ROWS = frozenset({"dr_grpo", "grpo", "sapo", "luspo"})
+"""Losses that divide by the rows of a micro-batch; idle rows can be left out and the loss scaled back."""
+_SUMS = frozenset({"dapo", "cispo", "vespo"})
+"""Losses that divide by the tokens of the whole batch; idle rows can be left out as they are."""
+_OF_TRLS_OWN_SAMPLING = (
+    "top_k",
+    "min_p",
+    "repetition_penalty",
+    "generation_kwargs",
+    "cache_implementation",
+    "use_transformers_continuous_batching",
+)
+"""Fields under which completions are drawn by TRL's own code."""
 _TOLERANCE = 1e-4
 """Relative difference of log-probabilities and gradients that the first-use comparison with the plain path accepts."""
 _HALF_TOLERANCE = 5e-2
@@ -52,16 +66,17 @@ class LeaderTrainer(GRPOTrainer):
         whole = self.args.per_device_train_batch_size % self.group_size == 0
         self._unit = self.group_size if whole else 1
         self._may_skip = (
-            self.loss_type == "dr_grpo"
+            self.loss_type in _MEANS_OVER_ROWS | _SUMS
             and self.beta == 0.0
             and not self._entropy_bonus_enabled
             and not self.aux_loss_enabled
             and self.top_entropy_quantile >= 1.0
         )
         self._shares: bool | None = None
+        self._foreign: list[str] | None = None
         self._token_means = TokenMeans(self._metrics["train"])
         policy = self._policy()
-        if reason := prefix_shared.refusal(policy) if whole else "micro-batches do not hold whole groups":
+        if reason := self._unshared(policy, whole):
             self._refuse(reason)
         else:
             prefix_shared.enable(policy)
@@ -72,6 +87,27 @@ class LeaderTrainer(GRPOTrainer):
     def group_size(self) -> int:
         """Completions per prompt; groups are whole within a process."""
         return cast(int, self.num_generations)
+
+    def _unshared(self, policy: Any, whole: bool) -> str | None:
+        """Why no prompts are shared, or None."""
+        if not whole:
+            return "micro-batches do not hold whole groups"
+        if self.args.use_liger_kernel:
+            return "trl.use_liger_kernel has a loss of its own; no group is left out either"
+        if any(isinstance(module, torch.nn.Dropout) and module.p for module in cast(Any, self.model).modules()):
+            return "dropout draws for every copy"
+        return prefix_shared.refusal(policy)
+
+    def _trl_samples(self) -> bool:
+        """Whether TRL's own code draws completions; says so once where `trl` asks for what ours does not know."""
+        if self.use_vllm or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            return True
+        if self._foreign is None:
+            fields = type(self.args).__dataclass_fields__
+            self._foreign = [n for n in _OF_TRLS_OWN_SAMPLING if getattr(self.args, n) != fields[n].default]
+            if self._foreign:
+                log(f"completions are drawn by TRL, every copy of a prompt for itself (slower): trl.{self._foreign[0]}")
+        return bool(self._foreign)
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         """Encode each distinct prompt once, with control-token strings inside it neutralised."""
@@ -85,8 +121,8 @@ class LeaderTrainer(GRPOTrainer):
         return [encoded[prompt[-1]["content"]] for prompt in prompts], None, {}
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *arguments: Any, **options: Any) -> Any:
-        """TRL's with vLLM or sharded weights; else completions that share their prompt's prefill."""
-        if self.use_vllm or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+        """TRL's with vLLM, sharded weights or its further settings; else completions that share their prompt's prefill."""
+        if self._trl_samples():
             return super()._generate_single_turn(prompt_ids, *arguments, **options)
         seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)
         sampling = Sampling(self.temperature, self.top_p, cast(int, self.max_completion_length))
@@ -98,7 +134,8 @@ class LeaderTrainer(GRPOTrainer):
         output = super()._generate_and_score_completions(inputs)
         groups = output["advantages"].view(-1, self.group_size)
         equal = (groups == groups[:, :1]).all(dim=1)
-        groups[equal] = 0.0  # what is left of equal rewards minus their mean is rounding
+        if self.multi_objective_aggregation == "sum_then_normalize":
+            groups[equal] = 0.0  # what is left of equal rewards minus their mean is rounding
         gathered: Any = self.accelerator.gather(equal.float())
         self._metrics["train"]["zero_variance_share"].append(gathered.mean().item())
         output["row"] = torch.tensor([row["row"] for row in inputs], device=groups.device)
@@ -120,7 +157,9 @@ class LeaderTrainer(GRPOTrainer):
         if self._shares is None and (first := self._first_whole(inputs)) is not None:
             self._shares = self._verified(model, inputs, first)
         kept = self._kept(inputs) if self._may_skip else skipping.Kept(inputs, 1.0, False)
-        loss = super()._compute_loss(model, kept.inputs) * kept.share
+        loss = super()._compute_loss(model, kept.inputs)
+        if self.loss_type in _MEANS_OVER_ROWS:
+            loss = loss * kept.share
         if not torch.isfinite(loss):
             raise not_finite("loss", self.state.global_step + 1, self._broken_rows(model, kept.inputs))
         self._metrics["train"]["prefix_shared"].append(float(bool(self._shares)))

@@ -78,7 +78,7 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
         BadInput: There is no example, or one does not fit the leader's context.
     """
     settings = ctx.experiment.sft
-    model, tokenizer, _ = leaders.load_start(ctx, settings.lora_rank)
+    model, tokenizer, _ = leaders.load_start(ctx, settings.lora)
     section = leaders.leader_section(ctx)
     limit = leaders.context_limit(model, section)
     scratch = ctx.writer.scratch()
@@ -108,10 +108,12 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
     disable_dropout_in_model(model)
     trainer = _Trainer(
         model=model,
-        args=SFTConfig(**arguments(schedule, output), max_length=None, train_sampling_strategy="sequential"),
+        args=SFTConfig(
+            **(arguments(schedule, output) | settings.trl), max_length=None, train_sampling_strategy="sequential"
+        ),
         train_dataset=rows.select(order),
         processing_class=tokenizer,
-        peft_config=leaders.lora(settings.lora_rank),
+        peft_config=leaders.adapter(settings.lora),
     )
     trainer.rows_of_step = rows_of_step
     table = fit(trainer, ctx, output, ("loss", "mean_token_accuracy"), rows_of_step)

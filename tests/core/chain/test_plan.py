@@ -142,8 +142,8 @@ def test_a_published_leader_takes_its_weights_and_an_adapter_nearly_nothing() ->
         return cost.storage_bytes
 
     assert published() == 7e9 * 2
-    assert published("mlpo.lora_rank=8") == 7e9 * 2, "fine-tuning changed the weights"
-    assert published("mlpo.lora_rank=8", "sft.lora_rank=8") == 0
+    assert published("mlpo.lora.rank=8") == 7e9 * 2, "fine-tuning changed the weights"
+    assert published("mlpo.lora.rank=8", "sft.lora.rank=8") == 0
 
 
 def _paid(*overrides: str) -> Plan:

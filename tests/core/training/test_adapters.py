@@ -7,8 +7,9 @@ import torch
 from peft import get_peft_model
 from trl.generation.vllm_generation import VLLMGeneration
 
+from mlpo_core.experiment import LoRA
 from mlpo_core.training import adapters
-from mlpo_core.training.leader import lora
+from mlpo_core.training.leader import adapter
 from tests.core.training import small
 from tests.core.training.test_leader_trainer import Ours, trainer
 
@@ -17,7 +18,7 @@ MERGES = 50
 
 def adapted():
     """A bfloat16 base under an adapter that changes something."""
-    model = get_peft_model(small.small_model("qwen3", 50).to(torch.bfloat16), lora(4))
+    model = get_peft_model(small.small_model("qwen3", 50).to(torch.bfloat16), adapter(LoRA(rank=4)))
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)

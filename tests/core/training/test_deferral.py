@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mlpo_core.experiment import LoRA
 from mlpo_core.errors import BadInput
 from mlpo_core.methods.deferral_leader import deferred_to, naming
 from mlpo_core.prompts import chat
@@ -38,7 +39,7 @@ def test_it_learns_whom_to_trust(team):
     settings = small.experiment(sft={"steps": 60, "batch_size": 2, "learning_rate": 1e-2})
     ctx = team.context("deferral_leader", settings)
     assert deferral.run(ctx)["headline"]["prompts"] == 2  # where all or none are right there is nobody to choose
-    loaded = leaders.load(str(ctx.writer.scratch() / "final"), None, leaders.leader_section(ctx), 0)
+    loaded = leaders.load(str(ctx.writer.scratch() / "final"), None, leaders.leader_section(ctx), LoRA())
     for prompt, seat in (("0 0 0", 0), ("1 1 1", 1)):
         ids = torch.tensor([chat.encode(loaded.tokenizer, prompt)])
         with torch.no_grad():

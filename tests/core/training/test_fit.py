@@ -53,7 +53,7 @@ class Recomputed:
 @pytest.mark.parametrize("asked", [True, False])
 @pytest.mark.parametrize("rank", [0, 4])
 def test_the_setting_reaches_both_trainings(inputs, lenient_grading, monkeypatch, asked, rank):
-    both = {"steps": 1, "gradient_checkpointing": asked, "lora_rank": rank}
+    both = {"steps": 1, "gradient_checkpointing": asked, "lora": {"rank": rank}}
     for asset, run, section in (("sft_leader", sft.run, "sft"), ("mlpo_leader", mlpo.run, "mlpo")):
         counted = Recomputed(monkeypatch)
         run(inputs.context(asset, small.experiment(**{section: both})))

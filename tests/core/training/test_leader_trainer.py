@@ -8,10 +8,11 @@ from datasets import Dataset
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from mlpo_core.experiment import LoRA
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.prompts import chat
 from mlpo_core.training import leader_trainer, prefix_shared
-from mlpo_core.training.leader import lora
+from mlpo_core.training.leader import adapter
 from mlpo_core.training.leader_trainer import LeaderTrainer
 from tests.core.training import small
 
@@ -56,8 +57,6 @@ def trainer(kind, tmp_path, family="qwen3", rank=0, steps=20, seed=0, model_opti
         max_steps=steps,
         num_generations=GROUP,
         max_completion_length=12,
-        loss_type="dr_grpo",
-        scale_rewards="none",
         shuffle_dataset=False,
         use_cpu=True,
         bf16=False,
@@ -67,7 +66,7 @@ def trainer(kind, tmp_path, family="qwen3", rank=0, steps=20, seed=0, model_opti
         save_strategy="no",
         disable_tqdm=True,
         seed=1,
-        **{"beta": 0.0, **options},
+        **{"beta": 0.0, "loss_type": "dr_grpo", "scale_rewards": "none", **options},
     )
     made = kind(
         model=model,
@@ -75,7 +74,7 @@ def trainer(kind, tmp_path, family="qwen3", rank=0, steps=20, seed=0, model_opti
         args=args,
         train_dataset=Dataset.from_list(rows).select(order),
         processing_class=tokenizer,
-        peft_config=lora(rank),
+        peft_config=adapter(LoRA(rank=rank)),
     )
     from transformers import PrinterCallback
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 from trl.trainer.utils import add_fused_lm_head
 
+from mlpo_core.experiment import LoRA
 from mlpo_core.training import prefix_shared
 from tests.core.training import small
 
@@ -160,10 +161,10 @@ def test_the_enabled_model_is_otherwise_the_same():
 def test_lora_gradients(monkeypatch):
     from peft import get_peft_model
 
-    from mlpo_core.training.leader import lora
+    from mlpo_core.training.leader import adapter
 
     model = make("qwen2")
-    adapted = get_peft_model(model, lora(4))
+    adapted = get_peft_model(model, adapter(LoRA(rank=4)))
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)  # at zero, half of the gradients would be zero

@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 
+from mlpo_core.experiment import LoRA
 from mlpo_core.errors import BadInput
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.prompts import chat
@@ -67,7 +68,7 @@ def test_the_loss_is_that_of_the_learnt_tokens(inputs):
 
     logged = next(r["value"] for r in Dataset(log).rows() if r["metric"] == "loss")
     loaded = leaders.load(
-        str(Dataset(inputs.refs["base_models"]).local_folder("leader")), None, leaders.leader_section(ctx), 0
+        str(Dataset(inputs.refs["base_models"]).local_folder("leader")), None, leaders.leader_section(ctx), LoRA()
     )
     total, count = 0.0, 0
     for number in range(10):
@@ -99,7 +100,7 @@ def test_a_masked_attempt_is_not_learnt(inputs, tmp_path):
     ctx = inputs.context("sft_leader", small.experiment(sft={"steps": 150, "batch_size": 10, "learning_rate": 1e-2}))
     stats = sft.run(ctx)
     assert stats["headline"]["final loss"] < 0.1
-    loaded = leaders.load(str(ctx.writer.scratch() / "final"), None, leaders.leader_section(ctx), 0)
+    loaded = leaders.load(str(ctx.writer.scratch() / "final"), None, leaders.leader_section(ctx), LoRA())
     ids = sft.label(loaded.tokenizer, small.trace(3)["prompt"], [("<think>3+1=3", False)], 2).input_ids
     with torch.no_grad():
         logps = loaded.model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
@@ -126,13 +127,13 @@ def test_accuracy_and_entropy_do_not_depend_on_how_a_batch_is_cut(inputs, tmp_pa
 
 
 def test_lora_is_merged_into_the_checkpoint(inputs):
-    ctx = inputs.context("sft_leader", small.experiment(sft={"lora_rank": 4}))
+    ctx = inputs.context("sft_leader", small.experiment(sft={"lora": {"rank": 4}}))
     sft.run(ctx)
     folder = ctx.writer.scratch() / "final"
     assert not list(folder.glob("adapter*"))
     assert json.loads((folder / "config.json").read_text())["architectures"] == ["Qwen3ForCausalLM"]
     before = leaders.load_start(ctx, 0).model.state_dict()
-    after = leaders.load(str(folder), None, leaders.leader_section(ctx), 0).model.state_dict()
+    after = leaders.load(str(folder), None, leaders.leader_section(ctx), LoRA()).model.state_dict()
     changed = {n.rpartition(".")[0].rpartition(".")[2] for n in before if not torch.equal(before[n], after[n])}
     assert changed == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
@@ -144,7 +145,7 @@ def test_the_adapter_is_kept_beside_the_merged_weights(inputs, tmp_path):
 
     digests = []
     for root in ("one", "two"):  # nothing in it depends on where it was made
-        ctx = inputs.under(str(tmp_path / root)).context("sft_leader", small.experiment(sft={"lora_rank": 4}))
+        ctx = inputs.under(str(tmp_path / root)).context("sft_leader", small.experiment(sft={"lora": {"rank": 4}}))
         sft.run(ctx)
         digests.append(commit(ctx).digest)
         ref = ctx.store.find("sft_leader", ctx.writer.key)
@@ -153,7 +154,7 @@ def test_the_adapter_is_kept_beside_the_merged_weights(inputs, tmp_path):
         start = leaders.load_start(ctx, 0).model
         merged = PeftModel.from_pretrained(start, str(made.local_folder(leaders.ADAPTER))).merge_and_unload()
         limit = leaders.leader_section(ctx)
-        kept = leaders.load(str(made.local_folder(leaders.CHECKPOINT)), None, limit, 0).model.state_dict()
+        kept = leaders.load(str(made.local_folder(leaders.CHECKPOINT)), None, limit, LoRA()).model.state_dict()
         for name, weight in merged.state_dict().items():
             torch.testing.assert_close(weight, kept[name], rtol=0, atol=1e-6)
     assert digests[0] == digests[1]
