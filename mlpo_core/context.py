@@ -20,6 +20,7 @@ class Context:
         partition: Name of the experiment's partition.
         launcher: Where the work is done; says nothing about what comes of it.
         answers: What endpoints have answered before, and where new answers are kept; None keeps none.
+        trackers: Who is told the figures of a training; says nothing about what comes of it either.
     """
 
     experiment: Experiment
@@ -29,3 +30,4 @@ class Context:
     partition: str
     launcher: Literal["local", "torchrun", "ray"] = "local"
     answers: Answers | None = None
+    trackers: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from mlpo_core.chain.trace_page import put_examples
 from mlpo_core.checks import verify
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput, Transient
+from mlpo_core.experiment.trackers import require as require_trackers
 from mlpo_core.launching import ray_training, torchrun
 from mlpo_core.launching.group import rank
 from mlpo_core.launching.phase import Phase
@@ -78,6 +79,7 @@ def _launch(spec: Spec, writer: Writer) -> Outcome:
 
 def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
     stage = STAGES[spec.asset]
+    require_trackers(spec.experiment.trackers)  # by every stage: the first ones are paid for before any training
     store = Store(spec.root)
     source = spec.source
     version_key = writer.key
@@ -90,6 +92,7 @@ def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
         partition=spec.partition,
         launcher=spec.experiment.launcher,
         answers=Answers(store, spec.experiment.stem, spec.experiment.budget),
+        trackers=spec.experiment.trackers,
     )
     log(f"{spec.asset}: making version {version_key}")
     _say_what_could_be_kept(spec, version_key, store)

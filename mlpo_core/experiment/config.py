@@ -20,13 +20,14 @@ from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.section import Name, Section, Seed
 from mlpo_core.experiment.tasks import TaskSource
 from mlpo_core.experiment.team import RECORDED, Agent, Leader, Team
+from mlpo_core.experiment.trackers import Tracker
 from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
 
 LONGEST_NAME = 240
 """Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
 MOST_POINTS = 10_000
 _S = TypeVar("_S", bound=Section)
-OPERATION = frozenset({"launcher", "show_points", "ask", "budget", "push_to_hub"})
+OPERATION = frozenset({"launcher", "show_points", "ask", "budget", "push_to_hub", "trackers"})
 """Settings that say how the work is done and nothing about what comes of it: in no key and in no report."""
 
 
@@ -68,6 +69,9 @@ class Experiment(Section):
     engines. A run ends before it would spend more; what it has paid for is kept, and a run with more goes on there."""
     claims: Claims | None = None
     """What is tested over the points of `sweep`."""
+    trackers: tuple[Tracker, ...] = ()
+    """Who is told the figures of every training while it runs: `[tensorboard]`, `[wandb]`, `[trackio]`, or another that
+    transformers reports to. No version depends on it. Only the experiment's file sets it."""
     push_to_hub: PushToHub | None = None
     """Where `mlpo push` sends the leader and its traces; nothing is sent without it."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mlpo_core.experiment.engine import EngineConfig
-from mlpo_core.experiment.section import Count, Location, Name, Section
+from mlpo_core.experiment.section import IF_SET, Count, Grown, Location, Name, Section
 
 RECORDED = "recorded:"
 """Prefix of the model of an agent whose responses are read instead of generated."""
@@ -53,7 +53,7 @@ class Team(Section):
         return self
 
 
-class Leader(Section):
+class Leader(Grown):
     """The one model that is trained."""
 
     model: Location
@@ -67,6 +67,9 @@ class Leader(Section):
     shorten: Literal["none", "tail", "answers"] = "none"
     """What is done with a prompt that does not fit: nothing, so that it is an error; of every proposal only as many of
     its last characters as fit, the same number for all; or only the extracted answers. Rows say where it was done."""
+    seats: Annotated[Literal["fixed", "shuffled"], IF_SET] = "fixed"
+    """In which order the leader reads its team's answers: in the team's, or in one that is drawn for every prompt by
+    the seed, so that it learns what answers say and not where they stand. In training as in use."""
     system_prompt: SystemPrompt = ""
     """A system message before the user's turn, where the model's chat template takes one: in training as in use."""
     max_new_tokens: Count = 512

@@ -30,7 +30,8 @@ class LoRA(Section):
     """Of the adapter's input while it is trained; dropout of the model itself is off. In reinforcement learning the
     update then runs every copy of a prompt: copies that share one would also share what is dropped."""
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
-    """Layers that get an adapter: all linear ones but the output head, or those whose names end so: `[q_proj, v_proj]`."""
+    """Layers that get an adapter: all linear ones but the output head, or those whose names end so:
+    `[q_proj, v_proj]`."""
 
     @model_validator(mode="after")
     def _is_of_use(self) -> Self:
@@ -46,8 +47,8 @@ class Training(Grown):
 
     lora: LoRA = LoRA()
     trl: Annotated[dict[str, Any], IF_SET] = Field(default={})
-    """Further fields of TRL's configuration, by its names: `{lr_scheduler_type: cosine, weight_decay: 0.1}`. Which there
-    are, and which are settings of this project instead: Fields of TRL."""
+    """Further fields of TRL's configuration, by its names: `{lr_scheduler_type: cosine, weight_decay: 0.1}`. Which
+    there are, and which are settings of this project instead: Fields of TRL."""
 
     @classmethod
     def in_key(cls, data: dict[str, Any]) -> dict[str, Any]:

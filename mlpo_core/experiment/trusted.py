@@ -7,7 +7,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment.overrides import override
 
 _NAMES = frozenset({"checker", "run_code"})
-_SENDS = "push_to_hub"
+_SENDS = ("push_to_hub", "trackers")
 
 
 def overridden(raw: dict[str, Any], settings: Sequence[str]) -> None:
@@ -18,10 +18,10 @@ def overridden(raw: dict[str, Any], settings: Sequence[str]) -> None:
     """
     allowed = set(_named(raw))
     for setting in settings:
-        if setting.partition("=")[0].partition(".")[0] == _SENDS:
+        if (section := setting.partition("=")[0].partition(".")[0]) in _SENDS:
             raise BadInput(
-                f"--set {setting:.80}: {_SENDS} says where data of this machine go, so only the experiment's file sets "
-                "it, and no sweep"
+                f"--set {setting:.80}: {section} says where data of this machine go, so only the experiment's file "
+                "sets it, and no sweep"
             )
         override(raw, setting)
         for name, value in _named(raw):

@@ -33,7 +33,7 @@ def run(ctx: Context) -> dict[str, Any]:
     hard = hard_train_tasks(ctx, tasks)
     dev = sorted((t for t in tasks if tasks[t].split == "dev"), key=lambda t: stable_id("dev", ctx.experiment.seed, t))
     index = TaskIndex(ctx.inputs["agent_proposals"])
-    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.prompts)
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.seed, ctx.experiment.prompts)
     agents = [a.name for a in ctx.experiment.team.agents]
     asked = {a.name: a.asked(ctx.experiment.proposals.samples_per_agent) for a in ctx.experiment.team.agents}
     variants = settings.variants or max(asked.values())

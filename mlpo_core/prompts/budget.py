@@ -1,13 +1,14 @@
 """Leader prompts within the leader's context: counted by its own tokenizer, never cut but by `leader.shorten`."""
 
+import random
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import STANDARD, Leader, Prompts
 from mlpo_core.prompts import chat
 from mlpo_core.prompts.leader import leader_prompt, shown, stated, with_absent
-from mlpo_core.types import Task
+from mlpo_core.types import Task, stable_seed
 
 _LEAST = 40
 """Characters of every proposal below which a prompt is not shortened: they would hardly hold an answer."""
@@ -60,17 +61,26 @@ class Answered(Protocol):
     def extracted(self) -> str | None: ...
 
 
+_A = TypeVar("_A", bound=Answered)
+
+
 class PromptMaker:
     """Makes leader prompts and counts them with the leader's own tokenizer. Loads no model.
+
+    Answers come in the team's order and are shown in that of `leader.seats`.
 
     Args:
         tokenizer: The leader's.
         leader: Its settings.
+        seed: The experiment's, by which shuffled seats are drawn.
         own: The experiment's templates.
         limit: Tokens that a prompt may take; by default what the settings leave.
     """
 
-    def __init__(self, tokenizer: Any, leader: Leader, own: Prompts = STANDARD, limit: int | None = None) -> None:
+    def __init__(
+        self, tokenizer: Any, leader: Leader, seed: int, own: Prompts = STANDARD, limit: int | None = None
+    ) -> None:
+        self._seed = seed
         self._tokenizer = tokenizer
         self._leader = leader
         self._own = own
@@ -84,7 +94,8 @@ class PromptMaker:
             BadInput: It does not leave `leader.max_new_tokens` of `leader.max_context`, as short as `leader.shorten`
                 may make it.
         """
-        fitted = self.fit(task, proposals)
+        proposals = self.seated(task, proposals)
+        fitted = self._fitted(task, proposals, 0)
         if fitted.tokens > self.limit:
             raise too_long(task, fitted.tokens, self._leader)
         ids = [p.proposal_id for p in proposals]
@@ -98,6 +109,9 @@ class PromptMaker:
             answers: The team's, in its order; none is a solo prompt.
             asked: How many agents were asked: where fewer answered, the prompt says so.
         """
+        return self._fitted(task, self.seated(task, answers), asked)
+
+    def _fitted(self, task: Task, answers: Sequence[Answered], asked: int) -> Fitted:
         whole = self.show(task, self._texts(answers), asked)
         if (found := self._known.get(whole)) is None:
             if len(self._known) >= _REMEMBERED:
@@ -105,10 +119,18 @@ class PromptMaker:
             found = self._known[whole] = self._fit(task, answers, asked, whole)
         return found
 
+    def seated(self, task: Task, answers: Sequence[_A]) -> list[_A]:
+        """Answers in the order in which a prompt shows them: for the same ones always the same."""
+        shown = list(answers)
+        if self._leader.seats == "shuffled":
+            drawn = stable_seed("seats", self._seed, task.task_id, [answer.response for answer in answers])
+            random.Random(drawn).shuffle(shown)  # noqa: S311 - nothing is kept secret by it
+        return shown
+
     def written(self, task: Task, answers: Sequence[Answered], asked: int = 0) -> tuple[str, str]:
         """The prompt of `fit`, and how it was shortened; nothing is counted where nothing may be shortened."""
         if self._leader.shorten == "none":
-            return self.show(task, self._texts(answers), asked), ""
+            return self.show(task, self._texts(self.seated(task, answers)), asked), ""
         fitted = self.fit(task, answers, asked)
         return fitted.prompt, fitted.shortened
 

@@ -102,7 +102,7 @@ def _described(ctx: Context, leader: Leader, form: Literal["weights", "adapter"]
         form=form,
         compact=compact,
         leader=Reading(
-            **leader.model_dump(include={"information", "tail_chars", "max_context", "max_new_tokens"}),
+            **leader.model_dump(include={"information", "tail_chars", "max_context", "max_new_tokens", "seats"}),
             engine=_engine(experiment.engine_of(leader)),
         ),
         team=tuple(_member(a, kinds[a.name], rows[a.name], experiment.engine_of(a)) for a in agents),

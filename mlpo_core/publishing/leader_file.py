@@ -71,12 +71,13 @@ class Rounds(_Part):
 
 
 class Reading(_Part):
-    """What the leader is shown of an answer, and how long it may read and write, in tokens."""
+    """What the leader is shown of an answer, in which order, and how long it may read and write, in tokens."""
 
     information: Literal["full", "answers", "tail"]
     tail_chars: Count
     max_context: Count
     max_new_tokens: Count
+    seats: Literal["fixed", "shuffled"] = "fixed"
     engine: EngineUsed = EngineUsed()
 
 

@@ -36,7 +36,7 @@ class Turn(NamedTuple):
         system: The system message.
         input_ids: Rows that stand in the prompt.
         shortened: How a leader prompt was made to fit (see `mlpo_core.prompts.budget.LeaderPrompt`).
-        answers: What the seats answered, where the leader only names the one to trust.
+        answers: What was answered, as shown, where the leader only names the one to trust.
     """
 
     id: str
@@ -113,8 +113,9 @@ class Conversations:
                 for task in self._tasks:
                     seats = self._seats[dialogue.talk, seed.value, task.task_id]
                     prompt, shortened = self._maker.written(task, seats, self._asked)
-                    ids = [s.id for s in seats if s.id]
-                    answers = tuple(s.response for s in seats) if dialogue.defers else ()
+                    shown = self._maker.seated(task, seats)
+                    ids = [s.id for s in shown if s.id]
+                    answers = tuple(s.response for s in shown) if dialogue.defers else ()
                     for vote in range(max(1, dialogue.votes)):
                         turn = _turn(
                             method, seed, task, round_, "leader", "leader", -1 - vote, (prompt, self._leads), ids

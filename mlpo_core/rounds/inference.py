@@ -91,7 +91,7 @@ def rounds_on(ctx: Context, leader: Leader, tasks: Sequence[Task], proposals: Da
     per_task = max(1, written * len(ctx.experiment.benchmark.seeds))
     chunks = shards(tasks, max(1, _CHUNK_ROWS // per_task)) if dialogues else []
     index = TaskIndex(proposals)
-    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.prompts)
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.seed, ctx.experiment.prompts)
     start = partial(_start, ctx, maker, dialogues, index, samples)
     done = ctx.writer.done()
     timed = chunks[0][: ctx.experiment.benchmark.latency_tasks] if chunks else []

@@ -48,7 +48,7 @@ class Leader:
         tokenizer = _tokenizer(source)
         self._house = House(
             Team(source, wait_s, apart),
-            PromptMaker(tokenizer, settings, source.experiment.prompts),
+            PromptMaker(tokenizer, settings, source.experiment.seed, source.experiment.prompts),
             Lock(),
             Grader(1),
             floor,

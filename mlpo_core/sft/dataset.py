@@ -41,7 +41,7 @@ def run(ctx: Context) -> dict[str, Any]:
     hard = sorted(hard_train_tasks(ctx, tasks), key=lambda t: stable_id("sft", ctx.experiment.seed, t))
     used = hard[: settings.tasks]
     work = shards(used, _SHARD_TASKS)
-    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.prompts)
+    maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.seed, ctx.experiment.prompts)
     index = TaskIndex(ctx.inputs["agent_proposals"])
     missing = [i for i in range(len(work)) if i not in ctx.writer.done()]
     prompted = {i: _prompts(ctx, index, tasks, work[i], i * _SHARD_TASKS, maker) for i in missing}

@@ -83,7 +83,9 @@ class DevCurve(TrainerCallback):
     ) -> None:
         """Called with a step's metrics, which the dev figures join."""
         if logs is not None and "loss" in logs and state.global_step % self._every == 0:
-            state.log_history[-1].update(self._measure(model))
+            figures = self._measure(model)
+            state.log_history[-1].update(figures)
+            logs.update(figures)  # what trackers are told
 
     def _measure(self, model: Any) -> dict[str, float]:
         state = PartialState()

@@ -16,7 +16,7 @@ from mlpo_core.engines.precision import trains_in_bfloat16
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.training import log as training_log
-from mlpo_core.training import resume
+from mlpo_core.training import resume, trackers
 from mlpo_core.training.guard import StopOnBadGradient
 from mlpo_core.training.leader import ADAPTER, CHECKPOINT, save, save_adapter
 
@@ -108,6 +108,8 @@ def fit(
         StopOnBadGradient(rows_of_step),
     ):
         trainer.add_callback(callback)
+    if ctx.trackers:
+        trackers.attach(trainer, ctx)
     if trainer.accelerator.is_local_main_process:
         resume.discard_unfinished(output)  # on another machine than the first that is every checkpoint: fetch it whole
         ctx.writer.restore(output)

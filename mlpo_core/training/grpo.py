@@ -39,6 +39,8 @@ from mlpo_core.types import stable_seed
 _TASK = ("task_id", "benchmark", "subject", "split", "question", "choices", "answer", "answer_kind")
 COLUMNS = ("prompt_id", "mode", "prompt", *_TASK)
 """What a prompt row must hold: the user turn and, for the reward, the whole task."""
+_SAID = ("reward", "loss", "correct", "zero_variance_share", "completions/mean_length")
+"""Metrics in the lines that tell how far training is."""
 _TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 _ROWS = pa.schema(
     [
@@ -167,7 +169,7 @@ def train(
         trainer.prompt_limit = limit - section.max_new_tokens
         trainer.system = section.system_prompt
         trainer.rollout_tokens = settings.rollout_batch_tokens
-        if trainer.use_vllm and trainer.args.vllm_mode == "colocate":
+        if trainer.use_vllm and settings.trl.get("vllm_mode") != "server":
             metrics = trainer._metrics["train"]  # pyright: ignore[reportPrivateUsage]
             observe(trainer.vllm_generation.llm, lambda share: metrics["prefix_cache_hit_rate"].append(share))
         if later and isinstance(trainer, RoundsTrainer):
@@ -179,7 +181,7 @@ def train(
             trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings, *reads))
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
-        table = fit(trainer, ctx, output, ("correct", "zero_variance_share", "completions/mean_length"), rows_of_step)
+        table = fit(trainer, ctx, output, _SAID, rows_of_step)
     put_plot(ctx, table, PANELS | ({"reward's own terms": terms.metrics} if terms.own else {}))
     return {"headline": _headline(table, len(rows), trainer.state.global_step)}
 
@@ -188,7 +190,7 @@ def _config(
     settings: RL, schedule: Schedule, max_new_tokens: int, limit: int, revision: str | None, common: dict[str, Any]
 ) -> GRPOConfig:
     vllm: dict[str, Any] = {}
-    ours = {"loss_type": "dr_grpo", "scale_rewards": "none"}
+    ours: dict[str, Any] = {"loss_type": "dr_grpo", "scale_rewards": "none"}
     if settings.rollouts == "vllm":
         vllm = {
             "use_vllm": True,

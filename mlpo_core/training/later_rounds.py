@@ -107,7 +107,7 @@ class LaterRounds:
         steps: Sequence[int],
     ) -> None:
         self._ctx = ctx
-        self._maker = PromptMaker(tokenizer, leader, ctx.experiment.prompts, limit)
+        self._maker = PromptMaker(tokenizer, leader, ctx.experiment.seed, ctx.experiment.prompts, limit)
         self._rows, self._rows_of_step, self._steps = rows, rows_of_step, steps
         self._settings = ctx.experiment.mlpo
         self._seats = write_rows(

@@ -121,7 +121,7 @@ class LeaderTrainer(GRPOTrainer):
         return [encoded[prompt[-1]["content"]] for prompt in prompts], None, {}
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *arguments: Any, **options: Any) -> Any:
-        """TRL's with vLLM, sharded weights or its further settings; else completions that share their prompt's prefill."""
+        """TRL's with vLLM, sharded weights or fields of its own; else completions that share their prompt's prefill."""
         if self._trl_samples():
             return super()._generate_single_turn(prompt_ids, *arguments, **options)
         seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)

@@ -53,8 +53,9 @@ class Progress(TrainerCallback):
         if logs is None or "loss" not in logs:
             return
         seconds, now = self._ended - self._began, time.monotonic()
-        state.log_history[-1]["seconds"] = seconds
-        state.log_history[-1]["processes"] = args.world_size
+        further = {"seconds": seconds, "processes": args.world_size}
+        state.log_history[-1].update(further)
+        logs.update(further)  # what trackers are told
         if state.is_world_process_zero and (now - self._said >= _INTERVAL_S or state.global_step == state.max_steps):
             self._said = now
             values = [f"{n} {logs[n]:.4g}" for n in self._shown if isinstance(logs.get(n), int | float)]

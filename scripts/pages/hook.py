@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.pages import api, assets, licences, settings
+from scripts.pages import api, assets, licences, settings, trl
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BORROWED = {
@@ -21,7 +21,14 @@ _PICTURES = {"growth.png": "bench/growth.png"}
 def generated() -> Mapping[str, str]:
     """Every page that is not a file of docs/: Markdown by path in the site."""
     borrowed = {page: _borrowed(REPOSITORY / source) for page, source in BORROWED.items()}
-    return {**assets.pages(), **api.pages(), "settings.md": settings.page(), "licences.md": licences.page(), **borrowed}
+    return {
+        **assets.pages(),
+        **api.pages(),
+        "settings.md": settings.page(),
+        "trl.md": trl.page(),
+        "licences.md": licences.page(),
+        **borrowed,
+    }
 
 
 def on_config(config: Any) -> Any:

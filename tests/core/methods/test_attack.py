@@ -46,7 +46,7 @@ def test_the_leader_reads_the_order_in_place_of_one_proposal_for_one_round() -> 
         t.task_id: {0: [Proposal(f"{a}{t.task_id}", f"{a} says so", "0", False) for a in mini.AGENTS]} for t in tasks
     }
     dialogues = {name: method.dialogue for name, method in selected(experiment).items()}
-    maker = PromptMaker(None, experiment.leader)
+    maker = PromptMaker(None, experiment.leader, 1)
     talk = Conversations(experiment, maker, dialogues, tasks, proposals, 1)
     turns = {(t.name, t.task.task_id): t for t in talk.leader_turns(0, "mlpo_leader")}
     assert not [t for t in talk.leader_turns(1, "mlpo_leader") if t.name.endswith("/attacked")]

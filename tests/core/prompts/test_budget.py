@@ -1,9 +1,11 @@
 """Leader prompts that do not fit: an error, or as much of every answer as fits, and said so."""
 
+from dataclasses import replace
+
 import pytest
 
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Leader
+from mlpo_core.experiment import KEYS, Leader
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.prompts.budget import PromptMaker, Proposal
 from mlpo_core.types import Task
@@ -16,7 +18,7 @@ TOKENIZER = character_tokenizer()
 def maker(shorten: str, room: int = 900, **settings) -> PromptMaker:
     """Of a leader with so many tokens for a prompt; one character is one token."""
     leader = Leader(model="m", max_context=room + 100, max_new_tokens=100, shorten=shorten, **settings)
-    return PromptMaker(TOKENIZER, leader)
+    return PromptMaker(TOKENIZER, leader, 1)
 
 
 def test_a_prompt_that_fits_stays_whole() -> None:
@@ -59,3 +61,40 @@ def test_a_prompt_that_several_leaders_read_is_made_to_fit_once(monkeypatch) -> 
     first = made.written(TASK, TEAM)
     monkeypatch.setattr(made, "count_prompt", None)
     assert made.written(TASK, TEAM) == first
+
+
+def test_shuffled_seats_are_drawn_for_every_prompt_and_always_the_same() -> None:
+    fixed, shuffled = maker("none", 4000), maker("none", 4000, seats="shuffled")
+    orders = set()
+    for number in range(40):
+        task = replace(TASK, task_id=f"t{number}")
+        made = shuffled.make(task, TEAM)
+        assert made == maker("none", 4000, seats="shuffled").make(task, TEAM)
+        shown = sorted(TEAM, key=lambda p: made.prompt.index(p.response))
+        assert (
+            made.proposal_ids == [p.proposal_id for p in shown] == [p.proposal_id for p in shuffled.seated(task, TEAM)]
+        )
+        assert made.n_correct == 1 and shuffled.written(task, TEAM) == (made.prompt, "")
+        assert shuffled.fit(task, TEAM).prompt == made.prompt
+        assert fixed.make(task, TEAM).proposal_ids == [p.proposal_id for p in TEAM]
+        orders.add(tuple(made.proposal_ids))
+    assert len(orders) > 25
+    firsts = [order[0] for order in orders]
+    assert all(firsts.count(p.proposal_id) < 20 for p in TEAM), "no agent has a seat of its own"
+
+
+def test_other_answers_and_other_seeds_are_seated_otherwise() -> None:
+    leader = Leader(model="m", seats="shuffled")
+    variants = [[p._replace(response=f"{p.response} {j}") for p in TEAM] for j in range(20)]
+
+    def orders(seed):
+        made = PromptMaker(TOKENIZER, leader, seed)
+        return [tuple(p.proposal_id for p in made.seated(TASK, variant)) for variant in variants]
+
+    assert len(set(orders(1))) > 10
+    assert orders(1) != orders(2)
+
+
+def test_seats_are_in_a_key_only_where_they_are_shuffled() -> None:
+    assert "seats" not in Leader(model="m").model_dump(context=KEYS)
+    assert Leader(model="m", seats="shuffled").model_dump(context=KEYS)["seats"] == "shuffled"

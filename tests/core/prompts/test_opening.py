@@ -41,7 +41,7 @@ def test_restoring_and_what_a_model_writes_are_inverse():
 
 def test_tokens_of_a_trace_are_counted_once():
     tokenizer = thinking_tokenizer()
-    maker = PromptMaker(tokenizer, Leader(model="any"))
+    maker = PromptMaker(tokenizer, Leader(model="any"), 1)
     prompt = chat.encode(tokenizer, "3+1")
     whole = tokenizer(chat.render(tokenizer, "3+1") + WHOLE.removeprefix(OPENING), add_special_tokens=False)
     assert len(prompt) + maker.count(WHOLE) == len(whole["input_ids"])

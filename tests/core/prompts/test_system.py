@@ -55,4 +55,4 @@ def test_the_leader_is_trained_with_what_it_is_asked_with() -> None:
     survey = Survey()
     list(_rows([{**row, "prompt_id": "p", "prompt": "2+2?", "choices": []}], tokenizer, system, 1000, survey, None))
     assert survey.shortest == len(asked)
-    assert PromptMaker(tokenizer, Leader(model="m", system_prompt=system)).count_prompt("2+2?") == len(asked)
+    assert PromptMaker(tokenizer, Leader(model="m", system_prompt=system), 1).count_prompt("2+2?") == len(asked)

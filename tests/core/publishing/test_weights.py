@@ -9,21 +9,22 @@ import torch
 from peft import PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from mlpo_core.experiment import LoRA
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment import LoRA
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.models.locate import Located
 from mlpo_core.publishing.merged import merged, read_adapter
 from mlpo_core.publishing.weights import put_adapter, put_generation, put_whole
-from mlpo_core.training.leader import adapter, save, save_adapter
+from mlpo_core.training.leader import adapter as adapter_of
+from mlpo_core.training.leader import save, save_adapter
 from tests.core.training.small import save_leader
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def trained(base: Path, rank: int, folder: Path) -> tuple[Path, Path]:
-    """A checkpoint and its adapter, as a training leaves them."""
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), adapter(LoRA(rank=rank)))
+    """A checkpoint and its adapter as adapter_of, as a training leaves them."""
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), adapter_of(LoRA(rank=rank)))
     torch.manual_seed(rank)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:

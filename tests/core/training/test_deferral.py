@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mlpo_core.experiment import LoRA
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment import LoRA
 from mlpo_core.methods.deferral_leader import deferred_to, naming
 from mlpo_core.prompts import chat
 from mlpo_core.training import deferral

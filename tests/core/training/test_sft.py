@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
-from mlpo_core.experiment import LoRA
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment import LoRA
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.prompts import chat
 from mlpo_core.store import Origin
