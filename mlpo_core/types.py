@@ -41,11 +41,16 @@ class Task:
 
 
 class Request(NamedTuple):
-    """One generation to make: a user turn (without chat template), the seed of its randomness, and a system message."""
+    """One generation to make: a user turn (without chat template), the seed of its randomness, and a system message.
+
+    Attributes:
+        template: Further arguments of the chat template, as JSON; empty for none.
+    """
 
     prompt: str
     seed: int
     system: str = ""
+    template: str = ""
 
 
 class Generation(NamedTuple):

@@ -7,7 +7,14 @@ from mlpo_core.experiment import Benchmark, EngineConfig, Experiment, Inference,
 from mlpo_core.methods import from_plug_ins, selected
 from mlpo_core.methods.adaptive import ADAPTIVE, SOLO, TEAM
 
-_UNREAD: Mapping[str, Any] = {"prompt": "", "temperature": None, "system_prompt": "", "samples": None, "top_p": None}
+_UNREAD: Mapping[str, Any] = {
+    "prompt": "",
+    "temperature": None,
+    "system_prompt": "",
+    "samples": None,
+    "top_p": None,
+    "chat_template": {},
+}
 """What finding or making an agent's model does not read of it."""
 
 

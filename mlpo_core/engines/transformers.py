@@ -66,7 +66,7 @@ class TransformersEngine:
         encoded = self._encode(requests)
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         found: list[Generation | None] = [None] * len(requests)
-        opening = chat.opening(self._tokenizer)
+        openings = [chat.opening(self._tokenizer, request.template) for request in requests]
         for batch in plan(encoded, sampling.max_new_tokens, self._budget):
             started = time.monotonic()
             seeds = [requests[i].seed for i in batch.requests]
@@ -78,7 +78,7 @@ class TransformersEngine:
             for index, source, text, ids in zip(batch.requests, batch.sources, texts, written, strict=True):
                 length = len(batch.prompts[source])
                 found[index] = Generation(
-                    text=chat.restored(opening, text),
+                    text=chat.restored(openings[index], text),
                     prompt_tokens=length,
                     cached_prompt_tokens=length if source == previous else 0,
                     completion_tokens=len(ids),
@@ -105,7 +105,7 @@ class TransformersEngine:
         self.close()
 
     def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
-        asked = [(request.prompt, request.system) for request in requests]
+        asked = [(request.prompt, request.system, request.template) for request in requests]
         known = {turns: chat.encode(self._tokenizer, *turns) for turns in dict.fromkeys(asked)}
         return [known[turns] for turns in asked]
 

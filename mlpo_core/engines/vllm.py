@@ -66,10 +66,10 @@ class VLLMEngine:
         from vllm.sampling_params import RequestOutputKind
 
         with self._encoding:
-            distinct = dict.fromkeys((r.prompt, r.system) for r in requests)
+            distinct = dict.fromkeys((r.prompt, r.system, r.template) for r in requests)
             known = {turns: chat.encode(self._tokenizer, *turns) for turns in distinct}
-            opening = chat.opening(self._tokenizer)
-        encoded = [known[r.prompt, r.system] for r in requests]
+            openings = [chat.opening(self._tokenizer, r.template) for r in requests]
+        encoded = [known[r.prompt, r.system, r.template] for r in requests]
         check_lengths([len(ids) for ids in encoded], sampling.max_new_tokens, self.max_context)
         if not requests:
             return []
@@ -85,7 +85,7 @@ class VLLMEngine:
         prompts = [TokensPrompt(prompt_token_ids=ids) for ids in encoded]
         outputs = self._calls.run(prompts, requested)
         seconds = self._clock.charge(started) / len(requests)
-        return [_generation(output, opening, seconds) for output in outputs]
+        return [_generation(made, opening, seconds) for made, opening in zip(outputs, openings, strict=True)]
 
     def count_tokens(self, prompt: str) -> int:
         """Tokens of a prompt as it is sent, template included."""

@@ -163,6 +163,16 @@ class Experiment(Section):
         return f"openai {agent.model} {alike.index(agent.name)}"
 
     @model_validator(mode="after")
+    def _templates_are_here(self) -> Self:
+        for index, agent in enumerate(self.team.agents):
+            if agent.chat_template and self.engine_of(agent).kind in ("openai", "recorded"):
+                raise ValueError(
+                    f"team.agents.{index}.chat_template: no template is applied here for {agent.name}; what its "
+                    "endpoint takes is said by engine: {extra_body: {chat_template_kwargs: …}}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _leader_is_here(self) -> Self:
         if self.leader and self.engine_of(self.leader).kind == "openai":
             raise ValueError(

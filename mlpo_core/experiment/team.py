@@ -1,8 +1,9 @@
 """`team` and `leader`: who answers, and who is trained."""
 
-from typing import Annotated, Literal, Self
+import json
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mlpo_core.experiment.engine import EngineConfig
 from mlpo_core.experiment.section import IF_SET, Count, Grown, Location, Name, Section
@@ -11,10 +12,45 @@ RECORDED = "recorded:"
 """Prefix of the model of an agent whose responses are read instead of generated."""
 
 
+_OF_EVERY_TEMPLATE = frozenset(
+    {
+        "add_generation_prompt",
+        "chat_template",
+        "continue_final_message",
+        "conversation",
+        "date_string",
+        "documents",
+        "max_length",
+        "messages",
+        "padding",
+        "return_dict",
+        "return_tensors",
+        "strftime_now",
+        "tokenize",
+        "tokenizer_kwargs",
+        "tools",
+        "truncation",
+    }
+)
+"""What a template is given anyway, and what is no argument of one."""
+
+
+def _plain_arguments(value: dict[str, Any]) -> dict[str, Any]:
+    for name in value:
+        if not name.isidentifier() or name in _OF_EVERY_TEMPLATE or name.startswith("return_"):
+            raise ValueError(f"{name!r:.80} is no argument of a chat template that can be given here")
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"must be what JSON can hold: {error}") from error
+    return value
+
+
+ChatTemplate = Annotated[dict[str, Any], AfterValidator(_plain_arguments)]
 SystemPrompt = Annotated[str, Field(max_length=16_384)]
 
 
-class Agent(Section):
+class Agent(Grown):
     """One frozen member of the team."""
 
     name: Name
@@ -25,6 +61,9 @@ class Agent(Section):
     """Instruction put before the task; empty uses the standard one."""
     system_prompt: SystemPrompt = ""
     """A system message before the user's turn, where the model's chat template takes one."""
+    chat_template: Annotated[ChatTemplate, IF_SET] = Field(default={})
+    """Further arguments of the model's chat template, such as `{enable_thinking: false}`. One that the template does
+    not read is refused. An endpoint applies its own: `engine.extra_body`."""
     samples: Count | None = None
     """Overrides `proposals.samples_per_agent`. Where another agent has more, its answers are shown again."""
     temperature: float | None = Field(default=None, ge=0)
@@ -34,6 +73,11 @@ class Agent(Section):
     trust_remote_code: bool = False
     engine: EngineConfig | None = None
     """What of `engine` is different for this agent: `{kind: openai, base_url: …, key_variable: THEIRS_API_KEY}`."""
+
+    @property
+    def template(self) -> str:
+        """`chat_template` as a request takes it."""
+        return _as_text(self.chat_template)
 
     def asked(self, samples: int) -> int:
         """How often it is asked, where the experiment says so many for everybody."""
@@ -72,7 +116,18 @@ class Leader(Grown):
     the seed, so that it learns what answers say and not where they stand. In training as in use."""
     system_prompt: SystemPrompt = ""
     """A system message before the user's turn, where the model's chat template takes one: in training as in use."""
+    chat_template: Annotated[ChatTemplate, IF_SET] = Field(default={})
+    """Further arguments of the leader's chat template, such as `{enable_thinking: false}`: in training as in use."""
     max_new_tokens: Count = 512
     trust_remote_code: bool = False
     engine: EngineConfig | None = None
     """What of `engine` is different for the leader: trained here, it is asked here, by `transformers` or `vllm`."""
+
+    @property
+    def template(self) -> str:
+        """`chat_template` as a request takes it."""
+        return _as_text(self.chat_template)
+
+
+def _as_text(arguments: dict[str, Any]) -> str:
+    return json.dumps(arguments, sort_keys=True) if arguments else ""

@@ -168,11 +168,11 @@ class PromptMaker:
 
     def count_prompt(self, prompt: str) -> int:
         """Tokens of a user turn as the leader reads it."""
-        return len(chat.encode(self._tokenizer, prompt, self._leader.system_prompt))
+        return len(chat.encode(self._tokenizer, prompt, self._leader.system_prompt, self._leader.template))
 
     def count(self, completion: str) -> int:
         """Tokens of what the leader writes, without a `<think>` that its template opens in the prompt."""
-        written = chat.continuation(chat.opening(self._tokenizer), completion)
+        written = chat.continuation(chat.opening(self._tokenizer, self._leader.template), completion)
         return len(self._tokenizer(written, add_special_tokens=False)["input_ids"])
 
 

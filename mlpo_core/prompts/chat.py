@@ -6,6 +6,7 @@ string is broken by a character put after its first one: zero-width where the to
 that are added tokens with `special=False` (`<think>`, `<answer>`) are words of the text and stay as they are.
 """
 
+import json
 import re
 import unicodedata
 from datetime import date
@@ -38,8 +39,8 @@ class _Guard(NamedTuple):
 
 
 _guards: WeakKeyDictionary[Any, _Guard] = WeakKeyDictionary()
-_openings: WeakKeyDictionary[Any, tuple[Any, str]] = WeakKeyDictionary()
-"""What `opening` found, with the template that it looked at."""
+_openings: WeakKeyDictionary[Any, tuple[Any, dict[str, str]]] = WeakKeyDictionary()
+"""What `opening` found by arguments, with the template that it looked at."""
 
 
 def control_tokens(tokenizer: Any) -> dict[str, int]:
@@ -65,7 +66,7 @@ def neutralise_unknown(text: str) -> str:
     return _break(_common(), _ZERO_WIDTH, text)
 
 
-def render(tokenizer: Any, prompt: str, system: str = "") -> str:
+def render(tokenizer: Any, prompt: str, system: str = "", template: str = "") -> str:
     """One user turn through the chat template, up to where the assistant begins to write.
 
     A tokenizer without a chat template gets the plain prompt and a newline, after the beginning-of-text token if that
@@ -75,36 +76,42 @@ def render(tokenizer: Any, prompt: str, system: str = "") -> str:
         tokenizer: The model's.
         prompt: The user turn.
         system: A system message; empty for none.
+        template: Further arguments of the chat template, as JSON (`{"enable_thinking": false}`); empty for none.
 
     Raises:
-        BadInput: The template refuses a conversation of one user turn, or takes no system message.
+        BadInput: The template refuses a conversation of one user turn, takes no system message, or does not read one of
+            the arguments.
     """
+    arguments = _arguments(tokenizer, template) if template else {}
     content = neutralise(tokenizer, prompt)
     if system:
-        return _with_system(tokenizer, content, neutralise(tokenizer, system))
+        return _with_system(tokenizer, content, neutralise(tokenizer, system), arguments)
     if not tokenizer.chat_template:
         return f"{_start(tokenizer)}{content}\n"
     try:
-        return _applied(tokenizer, [{"role": "user", "content": content}])
+        return _applied(tokenizer, [{"role": "user", "content": content}], arguments)
     except Exception as error:  # the template is the model's own program: whatever it raises is about the model
         raise BadInput(f"{tokenizer.name_or_path}: its chat template refuses a single user turn: {error}") from error
 
 
-def encode(tokenizer: Any, prompt: str, system: str = "") -> list[int]:
+def encode(tokenizer: Any, prompt: str, system: str = "", template: str = "") -> list[int]:
     """Token ids of `render`. Control ids come from the template alone."""
-    return tokenizer(render(tokenizer, prompt, system), add_special_tokens=False)["input_ids"]
+    return tokenizer(render(tokenizer, prompt, system, template), add_special_tokens=False)["input_ids"]
 
 
-def opening(tokenizer: Any) -> str:
+def opening(tokenizer: Any, template: str = "") -> str:
     """The `<think>` that a chat template itself writes at the end of the prompt, with the space after it; else empty.
 
-    A model under such a template writes on from there, so its completions lack it.
+    A model under such a template writes on from there, so its completions lack it. `template` as in `render`.
     """
     known = _openings.get(tokenizer)
     if known is None or known[0] != tokenizer.chat_template:
-        opened = _OPENED.search(render(tokenizer, "?"))
-        known = _openings[tokenizer] = (tokenizer.chat_template, opened.group() if opened else "")
-    return known[1]
+        known = _openings[tokenizer] = (tokenizer.chat_template, {})
+    found = known[1]
+    if template not in found:
+        opened = _OPENED.search(render(tokenizer, "?", template=template))
+        found[template] = opened.group() if opened else ""
+    return found[template]
 
 
 def restored(opening: str, completion: str) -> str:
@@ -121,12 +128,12 @@ def continuation(opening: str, completion: str) -> str:
     return completion[opens.end() :] if opens else completion
 
 
-def _with_system(tokenizer: Any, content: str, system: str) -> str:
+def _with_system(tokenizer: Any, content: str, system: str, arguments: dict[str, Any]) -> str:
     problem, rendered = "it has no chat template", ""
     if tokenizer.chat_template:
         turns = [{"role": "system", "content": system}, {"role": "user", "content": content}]
         try:
-            rendered, problem = _applied(tokenizer, turns), "its chat template leaves it out"
+            rendered, problem = _applied(tokenizer, turns, arguments), "its chat template leaves it out"
         except Exception as error:  # as above
             problem = f"its chat template refuses it: {error}"
     if system.strip() in rendered:
@@ -137,13 +144,23 @@ def _with_system(tokenizer: Any, content: str, system: str) -> str:
     )
 
 
-def _applied(tokenizer: Any, turns: list[dict[str, str]]) -> str:
+def _arguments(tokenizer: Any, template: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(template)
+    for name in found:
+        if not re.search(rf"\b{re.escape(name)}\b", str(tokenizer.chat_template or "")):
+            problem = "does not read it" if tokenizer.chat_template else "is none: the model has no chat template"
+            raise BadInput(f"{tokenizer.name_or_path}: chat_template.{name}: its template {problem}. Leave it out")
+    return found
+
+
+def _applied(tokenizer: Any, turns: list[dict[str, str]], arguments: dict[str, Any]) -> str:
     return tokenizer.apply_chat_template(
         turns,
         tokenize=False,
         add_generation_prompt=True,
         date_string=_DATE.strftime("%d %b %Y"),  # as Llama's templates take it
         strftime_now=_DATE.strftime,  # what others call for themselves
+        **arguments,
     )
 
 

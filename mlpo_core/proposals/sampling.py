@@ -17,7 +17,7 @@ from mlpo_core.progress import log, track
 from mlpo_core.proposals.on_ray import make_shards
 from mlpo_core.proposals.recorded import recorded_drafts
 from mlpo_core.proposals.rows import describe, graded
-from mlpo_core.proposals.workload import Shard, Workload, check_system_prompts, workload
+from mlpo_core.proposals.workload import Shard, Workload, check_chats, workload
 from mlpo_core.store.ahead import in_order
 from mlpo_core.tasks import read_tasks
 from mlpo_core.types import Split
@@ -41,7 +41,7 @@ def _run(ctx: Context, splits: tuple[Split, ...], setting: str, samples: int) ->
     if done:
         log(f"{ctx.writer.asset}: going on after {len(done)} finished shards")
     missing = [rest for shards in work.models if (rest := [s for s in shards if s.part not in done])]
-    check_system_prompts(ctx, {shard.member.agent.name: shard.member for rest in missing for shard in rest}.values())
+    check_chats(ctx, {shard.member.agent.name: shard.member for rest in missing for shard in rest}.values())
     if missing and ctx.launcher == "ray":
         make_shards(work, splits, missing)
     # Grading workers are forked before an engine starts threads.

@@ -119,16 +119,16 @@ def workload(ctx: Context, tasks: Iterable[Task], samples: int) -> Workload:
     )
 
 
-def check_system_prompts(ctx: Context, asked: Iterable[Member]) -> None:
-    """Refuse an agent with a system message whose model takes none, before anybody is asked anything.
+def check_chats(ctx: Context, asked: Iterable[Member]) -> None:
+    """Refuse an agent whose chat template does not take what it is given, before anybody is asked anything.
 
     Raises:
-        BadInput: Its chat template refuses one or leaves it out.
+        BadInput: The template refuses a system message or leaves it out, or does not read one of `chat_template`.
     """
     for member in asked:
         agent = member.agent
-        if agent.system_prompt and ctx.experiment.engine_of(agent).kind != "openai":
-            chat.render(tokenizer_of(member.located, agent.trust_remote_code), "?", agent.system_prompt)
+        if (agent.system_prompt or agent.template) and ctx.experiment.engine_of(agent).kind != "openai":
+            chat.render(tokenizer_of(member.located, agent.trust_remote_code), "?", agent.system_prompt, agent.template)
 
 
 def open_member(ctx: Context, member: Member) -> Engine:
@@ -164,7 +164,7 @@ def first_sampling(settings: Proposals, agent: Agent) -> Sampling:
 
 def first_request(experiment: Experiment, agent: Agent, task: Task, seed: int) -> Request:
     """What an agent is asked before anybody else has answered."""
-    return Request(agent_prompt(task, agent, experiment.prompts), seed, agent.system_prompt)
+    return Request(agent_prompt(task, agent, experiment.prompts), seed, agent.system_prompt, agent.template)
 
 
 def first_seed(seed: int, voice: str, task_id: str, sample: int) -> int:
@@ -176,7 +176,7 @@ def _work(ctx: Context, tasks: Sequence[Task], samples: int, shard: Shard) -> It
     """What is known of a shard's rows before anything is generated."""
     agent, sampling, revision = shard.member.agent, shard.member.sampling, shard.member.revision
     samples = agent.asked(samples)
-    own = [text for text in (agent.system_prompt, ctx.experiment.prompts.agent) if text]
+    own = [text for text in (agent.system_prompt, ctx.experiment.prompts.agent, agent.template) if text]
     voice = ctx.experiment.voice(agent)
     for position in range(shard.start, shard.stop):
         task, sample_index = tasks[position // samples], position % samples

@@ -102,7 +102,7 @@ def _described(ctx: Context, leader: Leader, form: Literal["weights", "adapter"]
         form=form,
         compact=compact,
         leader=Reading(
-            **leader.model_dump(include={"information", "tail_chars", "max_context", "max_new_tokens", "seats"}),
+            **leader.model_dump(include=Reading.model_fields.keys() - {"engine"}),
             engine=_engine(experiment.engine_of(leader)),
         ),
         team=tuple(_member(a, kinds[a.name], rows[a.name], experiment.engine_of(a)) for a in agents),
@@ -121,8 +121,7 @@ def _member(agent: Agent, kind: Kind, row: dict[str, Any], engine: EngineConfig)
         where="hub" if kind == "hub" else "root" if kind in _ROOT else "elsewhere",
         model=_public(kind, row["model"]),
         revision=row["revision"],
-        prompt=agent.prompt,
-        temperature=agent.temperature,
+        **agent.model_dump(include={"prompt", "system_prompt", "chat_template", "temperature"}),
         engine=_engine(engine),
     )
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.section import Count, Name, Seed
+from mlpo_core.experiment.team import ChatTemplate, SystemPrompt
 
 NAME = "leader.json"
 _LARGEST = 1 << 20
@@ -41,6 +42,8 @@ class Member(_Part):
         model: Its name there. Of a local folder only the last part.
         revision: The hub's commit, or a digest.
         prompt: Its own instruction; empty for the usual one.
+        system_prompt: Its system message.
+        chat_template: Further arguments of its chat template.
         temperature: Its own; None for the proposals'.
         engine: With what it was run.
     """
@@ -50,6 +53,8 @@ class Member(_Part):
     model: _Word
     revision: _Word = ""
     prompt: _Text = ""
+    system_prompt: SystemPrompt = ""
+    chat_template: ChatTemplate = {}
     temperature: _Temperature | None = None
     engine: EngineUsed = EngineUsed()
 
@@ -78,6 +83,8 @@ class Reading(_Part):
     max_context: Count
     max_new_tokens: Count
     seats: Literal["fixed", "shuffled"] = "fixed"
+    system_prompt: SystemPrompt = ""
+    chat_template: ChatTemplate = {}
     engine: EngineUsed = EngineUsed()
 
 
@@ -130,8 +137,8 @@ class LeaderFile(_Part):
             "tasks": [tasks if self.compact else {"benchmark": "mmlu"}],
             "team": {
                 "agents": [
-                    {"name": m.name, "model": m.name, "prompt": m.prompt, "temperature": m.temperature}
-                    | {"engine": engines[m.name]}
+                    {"name": m.name, "model": m.name, "engine": engines[m.name]}
+                    | m.model_dump(include={"prompt", "system_prompt", "chat_template", "temperature"})
                     for m in self.team
                 ]
             },

@@ -37,6 +37,7 @@ class Turn(NamedTuple):
         input_ids: Rows that stand in the prompt.
         shortened: How a leader prompt was made to fit (see `mlpo_core.prompts.budget.LeaderPrompt`).
         answers: What was answered, as shown, where the leader only names the one to trust.
+        template: Further arguments of the chat template (see `mlpo_core.types.Request`).
     """
 
     id: str
@@ -52,6 +53,7 @@ class Turn(NamedTuple):
     input_ids: list[str]
     shortened: str = ""
     answers: tuple[str, ...] = ()
+    template: str = ""
 
 
 class Conversations:
@@ -80,7 +82,8 @@ class Conversations:
         self._experiment = experiment
         self._maker = maker
         self._asked = asked
-        self._leads = experiment.leader.system_prompt if experiment.leader else ""
+        leader = experiment.leader
+        self._leads = (leader.system_prompt, leader.template) if leader else ("", "")
         self._dialogues = dialogues
         self._tasks = tasks
         self._agents: dict[str, Agent] = {a.name: a for a in experiment.team.agents}
@@ -118,7 +121,7 @@ class Conversations:
                     answers = tuple(s.response for s in shown) if dialogue.defers else ()
                     for vote in range(max(1, dialogue.votes)):
                         turn = _turn(
-                            method, seed, task, round_, "leader", "leader", -1 - vote, (prompt, self._leads), ids
+                            method, seed, task, round_, "leader", "leader", -1 - vote, (prompt, *self._leads), ids
                         )
                         yield turn._replace(answers=answers, shortened=shortened)
 
@@ -133,7 +136,7 @@ class Conversations:
                     for seat, agent in enumerate(dialogue.seats):
                         if agent in agents:
                             prompt, ids = self._revision(method, dialogue, seed, task, seat)
-                            read = (prompt, self._agents[agent].system_prompt)
+                            read = (prompt, self._agents[agent].system_prompt, self._agents[agent].template)
                             yield _turn(dialogue.talk, seed, task, round_, "agent", agent, seat, read, ids)
 
     def hear(self, turn: Turn, row: Mapping[str, Any]) -> None:
@@ -184,8 +187,9 @@ def _turn(
     role: Literal["agent", "leader"],
     agent: str,
     seat: int,
-    read: tuple[str, str],
+    read: tuple[str, str, str],
     ids: list[str],
 ) -> Turn:
+    prompt, system, template = read
     id_ = stable_id("generation", name, seed.value, task.task_id, round_, role, agent, seat)
-    return Turn(id_, name, seed.value, task, round_, role, agent, seat, *read, ids)
+    return Turn(id_, name, seed.value, task, round_, role, agent, seat, prompt, system, ids, template=template)

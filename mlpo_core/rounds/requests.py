@@ -20,7 +20,7 @@ def leading(experiment: Experiment, leader: Leader) -> Sampling:
 
 def request_of(experiment: Experiment, turn: Turn, sampling: Sampling) -> Request:
     """What an engine is asked for a turn. A greedy request has no seed, so that equal ones are made once."""
-    return Request(turn.prompt, 0 if sampling.temperature == 0 else _seed(experiment, turn), turn.system)
+    return Request(turn.prompt, 0 if sampling.temperature == 0 else _seed(experiment, turn), turn.system, turn.template)
 
 
 def _seed(experiment: Experiment, turn: Turn) -> int:

@@ -147,12 +147,13 @@ def _connect(ctx: Context, chosen: list[tuple[Prompted, traces.Chosen]], engine:
     if ctx.experiment.sft.connector == "template":
         return [traces.template(item.task, c.wrong, ctx.experiment.prompts) if c.wrong else "" for item, c in chosen]
     wanted = [(i, item, c.wrong) for i, (item, c) in enumerate(chosen) if c.wrong]
-    system = ctx.experiment.leader.system_prompt if ctx.experiment.leader else ""
+    leader, _ = _settings(ctx)
     requests = [
         Request(
             connector_prompt(item.task, wrong.reasoning, ctx.experiment.prompts),
             stable_seed("connector", wrong.draft_id),
-            system,
+            leader.system_prompt,
+            leader.template,
         )
         for _, item, wrong in wanted
     ]

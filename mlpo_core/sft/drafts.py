@@ -44,9 +44,9 @@ class Prompted(NamedTuple):
 def sample(ctx: Context, part: int, prompted: list[Prompted], engine: Engine, grader: Grader) -> list[list[Draft]]:
     """`sft.samples` graded drafts of every prompt; also written beside the rows."""
     settings, leader = ctx.experiment.sft, ctx.experiment.leader
-    system = leader.system_prompt if leader else ""
+    read = (leader.system_prompt, leader.template) if leader else ()
     requests = [
-        Request(item.made.prompt, stable_seed("draft", ctx.experiment.seed, item.task.task_id, item.mode, i), system)
+        Request(item.made.prompt, stable_seed("draft", ctx.experiment.seed, item.task.task_id, item.mode, i), *read)
         for item in prompted
         for i in range(settings.samples)
     ]

@@ -55,8 +55,9 @@ class DevCurve(TrainerCallback):
         settings: RL,
         system: str = "",
         own: Prompts = STANDARD,
+        template: str = "",
     ) -> None:
-        self._system = system
+        self._read = (system, template)
         self._own = own
         self._rows = rows
         self._reward = reward
@@ -92,7 +93,7 @@ class DevCurve(TrainerCallback):
         mine = share(len(self._rows), state.process_index, state.num_processes)
         rows = [self._rows[i] for i in mine]
         prompts = [row["prompt"] for row in rows]
-        written = greedy(model, self._tokenizer, prompts, self._max_new_tokens, self._budget, self._system)
+        written = greedy(model, self._tokenizer, prompts, self._max_new_tokens, self._budget, *self._read)
         judged = self._reward.judge(rows, [w.text for w in written], [w.cut_off for w in written])
         own = [
             (i, _Seen(j.correct, j.well_formed, j.reward > 0, audit(row, j.region, w.cut_off, self._own)))
@@ -121,7 +122,13 @@ def share(rows: int, process: int, processes: int) -> list[int]:
 
 
 def greedy(
-    model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int, budget: int, system: str = ""
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    max_new_tokens: int,
+    budget: int,
+    system: str = "",
+    template: str = "",
 ) -> list[Written]:
     """The model's most likely completions of user turns, batched by length, in the order of `prompts`.
 
@@ -132,8 +139,9 @@ def greedy(
         max_new_tokens: Tokens that a completion may have.
         budget: Most tokens of a batch: rows × (its longest prompt + `max_new_tokens`).
         system: The leader's system message.
+        template: Further arguments of its chat template.
     """
-    encoded = [chat.encode(tokenizer, prompt, system) for prompt in prompts]
+    encoded = [chat.encode(tokenizer, prompt, system, template) for prompt in prompts]
     order = sorted(range(len(prompts)), key=lambda i: -len(encoded[i]))
     config = GenerationConfig(
         max_new_tokens=max_new_tokens,

@@ -19,7 +19,7 @@ from trl.trainer.utils import disable_dropout_in_model
 from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import RL
+from mlpo_core.experiment import RL, Leader
 from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT
 from mlpo_core.training import leader as leaders
@@ -111,7 +111,7 @@ def train(
     survey = Survey()
     rows = write_rows(
         scratch / "rows.arrow",
-        _rows(prompts, tokenizer, section.system_prompt, limit - section.max_new_tokens, survey, key),
+        _rows(prompts, tokenizer, section, limit - section.max_new_tokens, survey, key),
         _ROWS,
     )
     if settings.prompts_per_step % process_count():
@@ -153,7 +153,7 @@ def train(
     )
     output = scratch / "trainer"
     ends = leaders.ends(model, tokenizer)
-    opening = chat.opening(tokenizer)
+    opening = chat.opening(tokenizer, section.template)
     needs_workers = not survey.kinds <= {"exact", "option", "number"}
     grading = ctx.experiment.grading
     with Reward(terms, needs_workers, opening, settings.truncated, ends, grading) as reward:
@@ -167,7 +167,7 @@ def train(
         )
         trainer.row_ids = survey.ids
         trainer.prompt_limit = limit - section.max_new_tokens
-        trainer.system = section.system_prompt
+        trainer.system, trainer.template = section.system_prompt, section.template
         trainer.rollout_tokens = settings.rollout_batch_tokens
         if trainer.use_vllm and settings.trl.get("vllm_mode") != "server":
             metrics = trainer._metrics["train"]  # pyright: ignore[reportPrivateUsage]
@@ -177,7 +177,7 @@ def train(
             trainer.later = later(trainer.prompt_limit, tokenizer, rows, indices_of_step, generating)
             trainer.leading = Sampling(ctx.experiment.inference.temperature, 1.0, section.max_new_tokens)
         if shown := _dev_rows(dev, settings.eval_prompts):
-            reads = (section.system_prompt, ctx.experiment.prompts)
+            reads = (section.system_prompt, ctx.experiment.prompts, section.template)
             trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings, *reads))
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
@@ -215,10 +215,10 @@ def _config(
 
 
 def _rows(
-    prompts: Iterable[dict[str, Any]], tokenizer: Any, system: str, limit: int, survey: Survey, key: Key | None
+    prompts: Iterable[dict[str, Any]], tokenizer: Any, leader: Leader, limit: int, survey: Survey, key: Key | None
 ) -> Iterator[dict[str, Any]]:
     for index, row in enumerate(prompts):
-        length = len(chat.encode(tokenizer, row["prompt"], system))
+        length = len(chat.encode(tokenizer, row["prompt"], leader.system_prompt, leader.template))
         if length > limit:
             raise BadInput(too_long(row["prompt_id"], length, limit))
         survey.ids.append(row["prompt_id"])

@@ -179,6 +179,7 @@ class LaterRounds:
                             revision_prompt(talk.task, team[seat], talk.responses[seat], text, experiment.prompts),
                             stable_seed("revision", experiment.seed, talk.step, talk.prompt_id, round_, seat),
                             team[seat].system_prompt,
+                            team[seat].template,
                         )
                         for talk, text in zip(talks, texts, strict=True)
                     ]

@@ -51,12 +51,14 @@ class LeaderTrainer(GRPOTrainer):
         row_ids: Prompt ids by the dataset's `row` column, for errors.
         prompt_limit: Tokens that a prompt may take; a longer one is an error, since TRL has no cap and cuts nothing.
         system: The leader's system message.
+        template: Further arguments of its chat template (see `mlpo_core.types.Request`).
         rollout_tokens: Most tokens of completions that are decoded together.
     """
 
     row_ids: Sequence[str]
     prompt_limit: int
     system: str = ""
+    template: str = ""
     rollout_tokens: int = sys.maxsize
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -115,7 +117,7 @@ class LeaderTrainer(GRPOTrainer):
         for prompt in prompts:
             content = prompt[-1]["content"]
             if content not in encoded:
-                encoded[content] = chat.encode(self.processing_class, content, self.system)
+                encoded[content] = chat.encode(self.processing_class, content, self.system, self.template)
                 if len(encoded[content]) > self.prompt_limit:
                     raise BadInput(too_long(content[:80], len(encoded[content]), self.prompt_limit))
         return [encoded[prompt[-1]["content"]] for prompt in prompts], None, {}

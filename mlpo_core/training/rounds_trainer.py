@@ -48,12 +48,12 @@ class RoundsTrainer(LeaderTrainer):
 
     def _lead(self, prompts: Sequence[str], step: int) -> list[str]:
         policy = self.accelerator.unwrap_model(self.model_wrapped)
-        encoded = [chat.encode(self.processing_class, prompt, self.system) for prompt in prompts]
+        encoded = [chat.encode(self.processing_class, prompt, self.system, self.template) for prompt in prompts]
         written: list[list[int]] = []
         for start in range(0, len(encoded), _BATCH):
             seed = (self.args.seed, step, start, _LEADING)
             ends = cast(list[int], self.eos_token_ids)
             written += sample(policy, encoded[start : start + _BATCH], self.leading, ends, seed, self.rollout_tokens)
         texts: list[str] = cast(Any, self.processing_class).batch_decode(written, skip_special_tokens=True)
-        opening = chat.opening(self.processing_class)
+        opening = chat.opening(self.processing_class, self.template)
         return [chat.restored(opening, text).encode("utf-8", "replace").decode() for text in texts]

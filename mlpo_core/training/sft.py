@@ -15,6 +15,7 @@ from trl.trainer.utils import disable_dropout_in_model
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment import Leader
 from mlpo_core.prompts import chat
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import log as training_log
@@ -83,7 +84,7 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
     limit = leaders.context_limit(model, section)
     scratch = ctx.writer.scratch()
     ids: list[str] = []
-    rows = write_rows(scratch / "rows.arrow", _rows(examples, tokenizer, section.system_prompt, limit, ids), _ROWS)
+    rows = write_rows(scratch / "rows.arrow", _rows(examples, tokenizer, section, limit, ids), _ROWS)
     if not ids:
         raise BadInput(nothing)
     seed = stable_seed(ctx.experiment.seed, ctx.writer.asset)
@@ -129,7 +130,9 @@ def tune(ctx: Context, examples: Iterable[Example], unit: str, nothing: str) -> 
     }
 
 
-def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end: int, system: str = "") -> Labelled:
+def label(
+    tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end: int, system: str = "", template: str = ""
+) -> Labelled:
     """Token ids of prompt, completion and end of turn, labelled where there is loss.
 
     The completion is tokenized whole, as the leader would write it, without a `<think>` that its template opens in the
@@ -141,11 +144,12 @@ def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end
         segments: Pieces that concatenate to the completion, and whether each is learnt.
         end: The token that ends an answer.
         system: The leader's system message.
+        template: Further arguments of its chat template.
     """
-    head = chat.encode(tokenizer, prompt, system)
+    head = chat.encode(tokenizer, prompt, system, template)
     pieces = [(chat.neutralise(tokenizer, text), train) for text, train in segments]
     completion = "".join(text for text, _ in pieces)
-    written = chat.continuation(chat.opening(tokenizer), completion)
+    written = chat.continuation(chat.opening(tokenizer, template), completion)
     encoded = tokenizer(written, add_special_tokens=False, return_offsets_mapping=True)
     ids: list[int] = encoded["input_ids"]
     learnt = [train for text, train in pieces for _ in text][len(completion) - len(written) :]
@@ -154,7 +158,7 @@ def label(tokenizer: Any, prompt: str, segments: Sequence[tuple[str, bool]], end
 
 
 def _rows(
-    examples: Iterable[Example], tokenizer: Any, system: str, limit: int, ids: list[str]
+    examples: Iterable[Example], tokenizer: Any, leader: Leader, limit: int, ids: list[str]
 ) -> Iterator[dict[str, Any]]:
     if not tokenizer.is_fast:
         raise BadInput(
@@ -162,7 +166,7 @@ def _rows(
         )
     end = leaders.end_of_turn(tokenizer)
     for example in examples:
-        labelled = label(tokenizer, example.prompt, example.segments, end, system)
+        labelled = label(tokenizer, example.prompt, example.segments, end, leader.system_prompt, leader.template)
         if len(labelled.input_ids) > limit:
             raise BadInput(
                 f"{example.id}: {len(labelled.input_ids)} tokens, but the leader's context is {limit}: raise "

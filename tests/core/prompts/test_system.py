@@ -52,7 +52,7 @@ def test_the_leader_is_trained_with_what_it_is_asked_with() -> None:
     learnt = label(tokenizer, "2+2?", [("<answer>4</answer>", True)], 0, system)
     assert learnt.input_ids[: len(asked)] == asked
     row = dict.fromkeys(("mode", "task_id", "benchmark", "subject", "split", "question", "answer", "answer_kind"), "")
-    survey = Survey()
-    list(_rows([{**row, "prompt_id": "p", "prompt": "2+2?", "choices": []}], tokenizer, system, 1000, survey, None))
+    survey, leader = Survey(), Leader(model="m", system_prompt=system)
+    list(_rows([{**row, "prompt_id": "p", "prompt": "2+2?", "choices": []}], tokenizer, leader, 1000, survey, None))
     assert survey.shortest == len(asked)
-    assert PromptMaker(tokenizer, Leader(model="m", system_prompt=system), 1).count_prompt("2+2?") == len(asked)
+    assert PromptMaker(tokenizer, leader, 1).count_prompt("2+2?") == len(asked)

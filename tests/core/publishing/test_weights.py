@@ -23,7 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def trained(base: Path, rank: int, folder: Path) -> tuple[Path, Path]:
-    """A checkpoint and its adapter as adapter_of, as a training leaves them."""
+    """A checkpoint and its adapter, as a training leaves them."""
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), adapter_of(LoRA(rank=rank)))
     torch.manual_seed(rank)
     for name, parameter in model.named_parameters():
