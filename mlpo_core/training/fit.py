@@ -17,6 +17,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.training import log as training_log
 from mlpo_core.training import resume, trackers
+from mlpo_core.training.best import Best
 from mlpo_core.training.guard import StopOnBadGradient
 from mlpo_core.training.leader import ADAPTER, CHECKPOINT, save, save_adapter
 
@@ -84,7 +85,12 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
 
 
 def fit(
-    trainer: Any, ctx: Context, output: Path, shown: Sequence[str], rows_of_step: Callable[[int], list[str]]
+    trainer: Any,
+    ctx: Context,
+    output: Path,
+    shown: Sequence[str],
+    rows_of_step: Callable[[int], list[str]],
+    best: Best | None = None,
 ) -> pa.Table:
     """Train to the end, from the last whole checkpoint if there is one; write weights and log; return the log.
 
@@ -94,7 +100,13 @@ def fit(
         output: The trainer's folder.
         shown: Metrics named in progress lines.
         rows_of_step: Ids of the rows that a 0-based step reads, for errors.
+        best: What keeps the weights of another step than the last, which are then those that are written.
+
+    Raises:
+        BadInput: The best step is asked for of sharded weights.
     """
+    if best and (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+        raise BadInput("keep_best: is not there for sharded weights: set it to false")
     if trainer.accelerator.num_processes != process_count():
         raise RuntimeError(
             f"{process_count()} processes were started, but {trainer.accelerator.num_processes} train together: they "
@@ -108,6 +120,8 @@ def fit(
         StopOnBadGradient(rows_of_step),
     ):
         trainer.add_callback(callback)
+    if best:
+        trainer.add_callback(best)
     if ctx.trackers:
         trackers.attach(trainer, ctx)
     if trainer.accelerator.is_local_main_process:
@@ -122,6 +136,8 @@ def fit(
     if checkpoint:
         log(f"{ctx.writer.asset}: resuming from {checkpoint.name}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if best and trainer.accelerator.is_main_process:
+        best.put_back(trainer.accelerator.unwrap_model(trainer.model))
     table = training_log.as_table(trainer.state.log_history)
     weights = trainer.accelerator.get_state_dict(trainer.model)  # by all processes: FSDP gathers what they hold
     if trainer.accelerator.is_main_process:

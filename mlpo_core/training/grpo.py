@@ -24,6 +24,7 @@ from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import log as training_log
+from mlpo_core.training.best import Best
 from mlpo_core.training.curriculum import Key, ordered
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
@@ -176,12 +177,15 @@ def train(
             generating = range(0, steps, iterations)
             trainer.later = later(trainer.prompt_limit, tokenizer, rows, indices_of_step, generating)
             trainer.leading = Sampling(ctx.experiment.inference.temperature, 1.0, section.max_new_tokens)
+        best = None
         if shown := _dev_rows(dev, settings.eval_prompts):
             reads = (section.system_prompt, ctx.experiment.prompts, section.template)
             trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings, *reads))
+            mode = "team" if any(row["mode"] == "team" for row in shown) else "solo"
+            best = Best(output, f"dev/{mode}/correct", ctx.writer.keep) if settings.keep_best else None
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
-        table = fit(trainer, ctx, output, _SAID, rows_of_step)
+        table = fit(trainer, ctx, output, _SAID, rows_of_step, best)
     put_plot(ctx, table, PANELS | ({"reward's own terms": terms.metrics} if terms.own else {}))
     return {"headline": _headline(table, len(rows), trainer.state.global_step)}
 

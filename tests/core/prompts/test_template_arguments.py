@@ -44,7 +44,7 @@ def test_an_argument_reaches_the_template() -> None:
 
 def test_an_argument_that_the_template_does_not_read_is_refused() -> None:
     template = leader(chat_template=OFF).template
-    with pytest.raises(BadInput, match="chat_template.enable_thinking: its template does not read it"):
+    with pytest.raises(BadInput, match=r"chat_template\.enable_thinking: its template does not read it"):
         chat.render(character_tokenizer(), "?", template=template)
     bare = character_tokenizer()
     bare.chat_template = None

@@ -6,6 +6,7 @@ import torch
 from mlpo_core.experiment import LoRA
 from mlpo_core.store import Dataset, Origin
 from mlpo_core.training import grpo, leader_trainer, mlpo, sft
+from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.leader import adapter
 from tests.core.training import small
 
@@ -83,3 +84,26 @@ def test_alpha_is_twice_the_rank_unless_it_is_given():
     assert adapter(LoRA()) is None
     assert adapter(LoRA(rank=4)).lora_alpha == 8
     assert adapter(LoRA(rank=4)).target_modules == "all-linear"
+
+
+def checkpoint(made):
+    return {name: weights.detach().clone() for name, weights in made.model.state_dict().items()}
+
+
+def test_the_best_step_is_kept_and_of_equal_ones_the_earliest(inputs, lenient_grading, monkeypatch):
+    accuracies = {0: 0.9, 1: 0.1, 2: 0.5, 3: 0.5, 4: 0.2}
+    trainers = []
+    fit = grpo.fit
+    monkeypatch.setattr(grpo, "fit", lambda made, *rest: trainers.append(made) or fit(made, *rest))
+
+    def measured(self, model):
+        return {"dev/team/correct": accuracies[trainers[-1].state.global_step]}
+
+    monkeypatch.setattr(DevCurve, "_measure", measured)
+    settings = {"eval_steps": 1, "eval_prompts": 2}
+    two, _ = trained(inputs, "mlpo_leader", monkeypatch, steps=2, **settings)
+    best, log = trained(inputs, "mlpo_leader", monkeypatch, steps=4, keep_best=True, **settings)
+    last, _ = trained(inputs, "mlpo_leader", monkeypatch, steps=4, **settings)
+    assert log["dev/team/correct"] == [0.9, 0.1, 0.5, 0.5, 0.2]
+    assert all(torch.equal(weights, checkpoint(best)[name]) for name, weights in checkpoint(two).items())
+    assert not all(torch.equal(weights, checkpoint(last)[name]) for name, weights in checkpoint(two).items())
