@@ -177,6 +177,9 @@ _CHOICES: Mapping[tuple[Config, str], tuple[str, ...]] = {
 }
 """Words that TRL types as any string, and refuses when it trains."""
 
+_OF_EVALUATIONS = frozenset({"greedy", "reduce_lr_on_plateau"})
+"""Schedules that follow what TRL evaluates, which is nothing here: they would never change the rate."""
+
 
 @lru_cache(maxsize=1)
 def table() -> dict[str, dict[str, dict[str, Any]]]:
@@ -194,7 +197,8 @@ def refusal(config: Config, name: str) -> str | None:
 
 def choices(config: Config, name: str) -> tuple[Any, ...]:
     """The values that a field takes, where it takes only some."""
-    return _CHOICES.get((config, name)) or tuple(table()[config][name].get("values", ()))
+    named = _CHOICES.get((config, name)) or table()[config][name].get("values", ())
+    return tuple(value for value in named if value not in _OF_EVALUATIONS)
 
 
 def checked(config: Config, given: Mapping[str, Any]) -> dict[str, Any]:

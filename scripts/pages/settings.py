@@ -65,9 +65,17 @@ def _settings(name: str, classes: Mapping[str, ast.ClassDef]) -> list[Setting]:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             after = node.body[at + 1] if at + 1 < len(node.body) else None
             doc = _docstring(after) or (found[field.target.id].doc if field.target.id in found else "")
-            setting = Setting(field.target.id, ast.unparse(field.annotation), _default(field.value), doc)
+            setting = Setting(field.target.id, _kind(field.annotation), _default(field.value), doc)
             found[setting.name] = setting
     return list(found.values())
+
+
+def _kind(annotation: ast.expr) -> str:
+    """The type as the source has it, without the mark of settings that came later."""
+    inner = annotation.slice if isinstance(annotation, ast.Subscript) else None
+    if isinstance(inner, ast.Tuple) and ast.unparse(inner.elts[-1]) == "IF_SET":
+        return ast.unparse(inner.elts[0])
+    return ast.unparse(annotation)
 
 
 def _docstring(node: ast.stmt | None) -> str:

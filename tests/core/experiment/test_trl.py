@@ -38,6 +38,7 @@ def test_what_is_said_of_a_field_is_said_of_one_that_there_is():
         ("mlpo", {"label_smoothing_factor": 0.1}, "GRPO's loss does not read it"),
         ("mlpo", {"loss_type": "dpao"}, "did you mean dapo"),
         ("mlpo", {"lr_scheduler_type": "cosin"}, "did you mean cosine"),
+        ("sft", {"lr_scheduler_type": "reduce_lr_on_plateau"}, "is none of its values"),
         ("mlpo", {"weight_decay": "much"}, "weight_decay: 'much' is no float"),
         ("mlpo", {"weight_decay": True}, "weight_decay: True is no float"),
         ("mlpo", {"weight_decay": "nan"}, "is no float"),
