@@ -71,7 +71,7 @@ def test_an_adapter_is_what_its_settings_say(inputs, lenient_grading, monkeypatc
     monkeypatch.setattr(leader_trainer, "log", said.append)
     lora = {"rank": 2, "alpha": 6, "dropout": 0.5, "targets": ["q_proj", "v_proj"]}
     made, log = trained(inputs, "mlpo_leader", monkeypatch, steps=2, lora=lora)
-    adapted = {name.split(".")[-3] for name, p in made.model.named_parameters() if p.requires_grad}
+    adapted = {name.split(".")[-4] for name, p in made.model.named_parameters() if p.requires_grad}
     assert adapted == {"q_proj", "v_proj"}
     config = made.model.peft_config["default"]
     assert (config.r, config.lora_alpha, config.lora_dropout) == (2, 6, 0.5)

@@ -1,5 +1,9 @@
 """`trackers`: transformers' own callbacks are told what the log holds, and nothing of it is in the version."""
 
+import json
+import sqlite3
+from dataclasses import replace
+
 import pytest
 
 from mlpo_core.errors import BadInput
@@ -39,8 +43,6 @@ def test_only_the_file_sets_them_and_no_key_holds_them():
 
 def followed(inputs, tracker):
     """A training that a tracker was told of: its log by metric and step, and the name of the run."""
-    from dataclasses import replace
-
     experiment = small.experiment(mlpo={"steps": 3, "eval_steps": 1, "save_steps": 50})
     ctx = replace(inputs.context("mlpo_leader", experiment), trackers=(tracker,))
     mlpo.run(ctx)
@@ -79,16 +81,10 @@ def test_wandb_writes_a_run_while_it_is_offline(inputs, lenient_grading, tmp_pat
 
 
 def test_trackio_holds_the_figures_of_a_training(inputs, lenient_grading, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read when it is imported
     pytest.importorskip("trackio")
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
     log, _ = followed(inputs, "trackio")
-    [database] = [path for path in tmp_path.rglob("*.db") if "mlpo" in path.name]
-    import sqlite3
-
-    with sqlite3.connect(database) as connection:
-        rows = connection.execute("select step, metrics from metrics order by step").fetchall()
-    import json
-
-    told = {step: json.loads(metrics).get("train/dev/team/correct") for step, metrics in rows}
-    found = {step: value for step, value in told.items() if value is not None}
+    with sqlite3.connect(tmp_path / "trackio" / "mlpo.db") as connection:
+        rows = [json.loads(told) for (told,) in connection.execute("select metrics from metrics where metrics != ''")]
+    found = {row["train/global_step"]: row["train/dev/team/correct"] for row in rows if "train/seconds" in row}
     assert found == pytest.approx({step: value for step, value in log["dev/team/correct"].items() if step})
