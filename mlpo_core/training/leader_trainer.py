@@ -21,6 +21,7 @@ from mlpo_core.training import prefix_shared, skipping
 from mlpo_core.training.adapters import protect_base
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample
+from mlpo_core.training.sharding import Sharded, is_sharded, whole
 from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.training.trl_grpo import GRPOTrainer
 
@@ -30,7 +31,7 @@ _HALF_TOLERANCE = 5e-2
 """The same in bfloat16 or float16 arithmetic."""
 
 
-class LeaderTrainer(GRPOTrainer):
+class LeaderTrainer(Sharded, GRPOTrainer):
     """GRPO for the leader.
 
     Attributes:
@@ -85,14 +86,15 @@ class LeaderTrainer(GRPOTrainer):
         return [encoded[prompt[-1]["content"]] for prompt in prompts], None, {}
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *arguments: Any, **options: Any) -> Any:
-        """TRL's with vLLM or sharded weights; else completions that share their prompt's prefill."""
-        if self.use_vllm or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+        """TRL's with vLLM; else completions that share their prompt's prefill."""
+        if self.use_vllm or self.is_deepspeed_enabled:
             return super()._generate_single_turn(prompt_ids, *arguments, **options)
         seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)
         sampling = Sampling(self.temperature, self.top_p, cast(int, self.max_completion_length))
         policy = self.accelerator.unwrap_model(self.model_wrapped)
         ends = cast(list[int], self.eos_token_ids)
-        return sample(policy, prompt_ids, sampling, ends, seed, self.rollout_tokens), None
+        with whole(policy):
+            return sample(policy, prompt_ids, sampling, ends, seed, self.rollout_tokens), None
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
