@@ -24,6 +24,7 @@ from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import log as training_log
+from mlpo_core.training import sharding
 from mlpo_core.training.curriculum import Key, ordered
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
@@ -102,6 +103,8 @@ def train(
     terms = terms_of(settings)
     if settings.rollouts == "vllm" and not torch.cuda.is_available():
         raise BadInput("rollouts: vllm needs a CUDA device inside the trainer; on a CPU use rollouts: transformers")
+    sharding.begin(ctx)
+    sharding.refuse_what_needs_more(settings)
     model, tokenizer, revision = leaders.load_start(ctx, settings.lora_rank)
     limit = leaders.context_limit(model, section)
     scratch = ctx.writer.scratch()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
+from accelerate.utils import gather_object
 from peft import PeftModel
 from torch import Tensor
 from trl.trainer.grpo_config import GRPOConfig
@@ -17,11 +18,11 @@ from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.prompts import chat
-from mlpo_core.training import prefix_shared, skipping
+from mlpo_core.training import dealing, prefix_shared, skipping
 from mlpo_core.training.adapters import protect_base
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample
-from mlpo_core.training.sharding import Sharded, is_sharded, whole
+from mlpo_core.training.sharding import Sharded, whole
 from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.training.trl_grpo import GRPOTrainer
 
@@ -115,8 +116,23 @@ class LeaderTrainer(Sharded, GRPOTrainer):
         buffered = cast(list[Any] | None, self._buffered_inputs)
         if self._step % (per_generation * self.num_iterations) == 0 or buffered is None:
             batch = skipping.permuted(self._generate_and_score_completions(generation_batch), self._unit)
+            if self._may_skip and per_generation <= arguments.gradient_accumulation_steps:  # all in one step
+                batch = self._dealt(batch)
             buffered = self._buffered_inputs = split_tensor_dict(batch, per_generation)
         return buffered[self._step % per_generation]
+
+    def _dealt(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """A step's batch with equally many groups that carry an advantage in every process, those first."""
+        carrying = skipping.with_advantage(batch["advantages"], self._unit)
+        gathered: Any = self.accelerator.gather(carrying.int()[None])
+        everywhere = cast(list[list[bool]], gathered.bool().tolist())
+        if dealing.is_even(everywhere):
+            return dealing.gathered([batch], dealing.deal([carrying.tolist()])[0], self._unit)
+        on_cpu = {name: v.cpu() if isinstance(v, Tensor) else v for name, v in batch.items()}
+        batches: list[dict[str, Any]] = gather_object([on_cpu])
+        taken = dealing.gathered(batches, dealing.deal(everywhere)[self.accelerator.process_index], self._unit)
+        device = carrying.device
+        return {name: v.to(device) if isinstance(v, Tensor) else v for name, v in taken.items()}
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         if self._shares is None and (first := self._first_whole(inputs)) is not None:

@@ -13,10 +13,11 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy
-from torch.distributed.tensor import DTensor
 from transformers import Trainer
 
 from mlpo_core.context import Context
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import RL
 from mlpo_core.launching.group import process_count
 from mlpo_core.progress import log
 
@@ -42,6 +43,26 @@ def begin(ctx: Context) -> None:
 def is_on() -> bool:
     """Whether what is trained in this process is sharded."""
     return os.environ.get("ACCELERATE_USE_FSDP") == "true"
+
+
+def refuse_what_needs_more(settings: RL) -> None:
+    """Say what does not go together with sharded weights, before they are loaded.
+
+    Raises:
+        BadInput: Under `begin`, for what would take whole copies of the weights or has never been run.
+    """
+    if not is_on():
+        return
+    if settings.beta and not settings.lora_rank:
+        raise BadInput(
+            "beta: the KL term reads a reference model, which every process would hold whole: with sharding: fsdp2 set "
+            "beta to 0, or lora_rank above 0 (the reference is then the leader without its adapter)"
+        )
+    if settings.rollouts == "vllm" and settings.lora_rank:
+        raise BadInput(
+            "rollouts: vllm with lora_rank above 0 merges the adapter into whole weights, which sharding: fsdp2 does "
+            "not have: use rollouts: transformers, or lora_rank: 0"
+        )
 
 
 def options(checkpointing: bool) -> dict[str, Any]:
@@ -103,8 +124,3 @@ def _lets_go(part: FSDPModule) -> bool:
     """Whether a part forgets the weights of others after its forward pass."""
     groups = part._get_fsdp_state()._fsdp_param_groups  # pyright: ignore[reportPrivateUsage]
     return any(group.post_forward_mesh_info is not None for group in groups)
-
-
-def is_sharded(model: Any) -> bool:
-    """Whether a model's weights are divided among processes."""
-    return any(isinstance(parameter, DTensor) for parameter in model.parameters())

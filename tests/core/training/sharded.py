@@ -1,20 +1,27 @@
-"""Sharded training in every process of `torchrun --nproc_per_node 2 -m tests.core.training.sharded ROOT [STEP]`.
-
-SFT, then MLPO with given completions, below `ROOT`; after STEP steps of MLPO the second process kills itself.
-"""
+"""Two processes that train sharded, forked from one that has imported what they need."""
 
 import os
 import signal
-import sys
+from multiprocessing import get_context
 from typing import Any
 
+import torch
 from accelerate import PartialState
 from torch.distributed.tensor import DTensor
 
 from mlpo_core.training import fit, grpo, leader, mlpo, sft
 from tests.core.training import small, two_processes
+from tests.support import free_port
 
-SECTIONS = {"mlpo": {"prompts_per_step": 4, "group_size": two_processes.GROUP, "micro_batch_size": two_processes.GROUP}}
+SECTIONS = {
+    "sft": {"steps": 2},
+    "mlpo": {
+        "steps": 4,
+        "prompts_per_step": 4,
+        "group_size": two_processes.GROUP,
+        "micro_batch_size": two_processes.GROUP,
+    },
+}
 
 
 def kill_after(step: int) -> None:
@@ -48,8 +55,12 @@ def watch() -> None:
     sft.fit = grpo.fit = seen
 
 
-def main(root: str, kill: int | None) -> None:
-    """Run both stages in every process."""
+def train(rank: int, root: str, port: int, kill: int | None) -> None:
+    """What a process of the group runs: with `kill` only MLPO, in which the second kills itself after so many steps."""
+    group = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in group.items()})
+    os.environ.update(MASTER_ADDR="127.0.0.1", ACCELERATE_USE_CPU="true")
+    torch.set_num_threads(1)
     inputs = small.Inputs(root)
     for name in ("base_models", "sft_dataset", "mlpo_dataset"):
         ref = inputs.store.find(name, "input")
@@ -59,11 +70,24 @@ def main(root: str, kill: int | None) -> None:
     two_processes.give_completions()
     watch()
     experiment = small.experiment(launcher="torchrun", sharding="fsdp2", **SECTIONS)
-    if kill is not None:
+    if kill is None:
         sft.run(inputs.context("sft_leader", experiment))
+    else:
         kill_after(kill)
     mlpo.run(inputs.context("mlpo_leader", experiment))
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None)
+def together(root: str, kill: int | None = None) -> list[int | None]:
+    """Exit codes of both processes; as torchrun does, the first is ended when the second has died."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    port = free_port()
+    processes = [context.Process(target=train, args=(rank, root, port, kill)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    processes[1].join()
+    if processes[1].exitcode:
+        processes[0].kill()
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
