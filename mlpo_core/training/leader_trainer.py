@@ -18,18 +18,13 @@ from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.prompts import chat
-from mlpo_core.training import dealing, prefix_shared, skipping
+from mlpo_core.training import dealing, prefix_shared, self_check, skipping
 from mlpo_core.training.adapters import protect_base
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample
 from mlpo_core.training.sharding import Sharded, whole
 from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.training.trl_grpo import GRPOTrainer
-
-_TOLERANCE = 1e-4
-"""Relative difference of log-probabilities and gradients that the first-use comparison with the plain path accepts."""
-_HALF_TOLERANCE = 5e-2
-"""The same in bfloat16 or float16 arithmetic."""
 
 
 class LeaderTrainer(Sharded, GRPOTrainer):
@@ -231,44 +226,39 @@ class LeaderTrainer(Sharded, GRPOTrainer):
 
     def _verified(self, model: Any, inputs: dict[str, Any], first: slice) -> bool:
         """Compare both paths on a group; on any difference say so and stay on the plain one."""
+        name = type(self._policy()).__name__
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        found = [self_check.Found(torch.inf, 1.0)]
         try:
-            difference, tolerance = self._compare(model, inputs, first)
-        except torch.OutOfMemoryError:
-            raise
+            found = self._compare(model, self_check.pair_of(inputs, first), sharded)
+        except torch.OutOfMemoryError as error:
+            if sharded:
+                raise  # the other processes wait for this one's part of the weights
+            self._refuse(f"{name}: no memory is left to compare shared prompts with the plain path: {error}")
         except Exception as error:  # whatever an unknown architecture makes of the extra keyword
-            self._refuse(f"{type(self._policy()).__name__}: {type(error).__name__}: {error}")
-            difference, tolerance = torch.inf, 0.0
-        worst: Any = self.accelerator.gather(torch.tensor([difference], device=self.accelerator.device))
-        if (difference := worst.max().item()) <= tolerance:
+            self._refuse(f"{name}: {type(error).__name__}: {error}")
+        own = max(found, key=lambda held: held.difference / held.accepted)
+        gathered: Any = self.accelerator.gather(torch.tensor([own], device=self.accelerator.device))
+        difference, accepted = max(gathered.tolist(), key=lambda held: held[0] / held[1])
+        if difference <= accepted:
             return True
-        if difference < torch.inf:
-            self._refuse(
-                f"{type(self._policy()).__name__}: shared prompts differ from the plain path by {difference:.1e}"
-            )
+        if self._shares is None:
+            why = f"differ from the plain path by {difference:.1e}" if difference < torch.inf else "fail elsewhere"
+            self._refuse(f"{name}: shared prompts {why}")
         return False
 
-    def _compare(self, model: Any, inputs: dict[str, Any], first: slice) -> tuple[float, float]:
-        prompts, masks = inputs["prompt_ids"][first], inputs["prompt_mask"][first]
-        ids = torch.cat([prompts, inputs["completion_ids"][first]], dim=1)
-        mask = torch.cat([masks, inputs["completion_mask"][first]], dim=1)
-        width = inputs["completion_ids"].shape[1]
-        # gradients of sharded weights exist only piecewise: there the log-probabilities decide
-        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+    def _compare(self, model: Any, pair: self_check.Pair, sharded: bool) -> list[self_check.Found]:
         policy = model if sharded else self.accelerator.unwrap_model(model)
-        weights = [] if sharded else [p for p in policy.parameters() if p.requires_grad]
-        found: list[tuple[Tensor, Tensor]] = []
-        for shares in (False, True):
-            self._shares = shares
-            with torch.set_grad_enabled(not sharded):
-                logps, _, _ = self._get_per_token_logps_and_entropies(policy, ids, mask, width)
-            slope = torch.cos(torch.arange(logps.numel(), device=logps.device)).view_as(logps)
-            loss: Any = (logps * slope).sum()
-            gradients: Any = torch.autograd.grad(loss, weights, allow_unused=True) if weights else ()
-            flat = [g.detach().float().flatten() for g in gradients if g is not None]
-            found.append((logps.detach().float(), torch.cat(flat) if flat else logps.new_zeros(1)))
-        self._shares = None
+
+        def plain(pair: self_check.Pair) -> Tensor:  # `_shares` is None until this is known
+            return self._get_per_token_logps_and_entropies(policy, pair.ids, pair.mask, pair.completion)[0]
+
+        def shared(pair: self_check.Pair) -> Tensor:
+            with self.accelerator.autocast():
+                return prefix_shared.score(policy, pair.ids, pair.mask, pair.completion, len(pair.ids)).log_probs
+
         half = self.args.bf16 or self.args.fp16 or any(p.dtype.itemsize < 4 for p in policy.parameters())
-        return max(_relative(*pair) for pair in zip(*found, strict=True)), _HALF_TOLERANCE if half else _TOLERANCE
+        return self_check.compare(plain, shared, pair, [] if sharded else self_check.few(policy), half)
 
     def _broken_rows(self, model: Any, inputs: dict[str, Any]) -> list[str]:
         """Ids of the groups whose own log-probabilities are not finite; all of them when each is on its own."""
@@ -293,7 +283,3 @@ def too_long(which: str, tokens: int, limit: int) -> str:
         f"leader prompt {which}: {tokens} tokens, but only {limit} are left beside leader.max_new_tokens: raise "
         "leader.max_context if the model allows it, or set leader.information to answers or tail"
     )
-
-
-def _relative(expected: Tensor, found: Tensor) -> float:
-    return ((expected - found).norm() / expected.norm().clamp(min=1e-12)).item()
