@@ -118,6 +118,8 @@ def save(model: Any, tokenizer: Any, folder: Path, weights: dict[str, torch.Tens
         weights: Its whole state, where the model itself holds a part only.
     """
     if hasattr(model, "merge_and_unload"):
+        if weights is not None:
+            model.load_state_dict(weights, assign=True)
         model, weights = model.merge_and_unload(), None
     model.save_pretrained(folder, safe_serialization=True, state_dict=weights)
     tokenizer.save_pretrained(folder)

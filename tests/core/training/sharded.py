@@ -5,16 +5,20 @@ import signal
 from multiprocessing import get_context
 from typing import Any
 
+import pytest
 import torch
 from accelerate import PartialState
 from torch.distributed.tensor import DTensor
+from transformers import TrainerCallback
 
+from mlpo_core.errors import BadInput
 from mlpo_core.training import fit, grpo, leader, mlpo, sft
+from mlpo_core.training.guard import StopOnBadGradient
 from tests.core.training import small, two_processes
 from tests.support import free_port
 
 SECTIONS = {
-    "sft": {"steps": 2},
+    "sft": {"steps": 2, "lora_rank": 4},
     "mlpo": {
         "steps": 4,
         "prompts_per_step": 4,
@@ -46,13 +50,25 @@ def watch() -> None:
         return found
 
     def seen(trainer: Any, *arguments: Any) -> Any:
-        table = fitted(trainer, *arguments)
-        sharded = [p for p in trainer.model.parameters() if isinstance(p, DTensor)]
-        assert len(sharded) == len([*trainer.model.parameters()])
-        return table
+        trainer.add_callback(AtTheEnd())
+        return fitted(trainer, *arguments)
 
     leader.load = loaded
     sft.fit = grpo.fit = seen
+
+
+class AtTheEnd(TrainerCallback):
+    """All weights are in shards, and every process stops for a gradient of NaN in what the second one holds."""
+
+    def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        assert all(isinstance(p, DTensor) for p in model.parameters())
+        model.zero_grad()
+        weight = next(p for p in model.parameters() if p.requires_grad)
+        weight.grad = torch.zeros_like(weight)
+        if PartialState().process_index == 1:
+            weight.grad.to_local().fill_(torch.nan)
+        with pytest.raises(BadInput, match="gradient is not finite"):
+            StopOnBadGradient(lambda _: ["row"]).on_pre_optimizer_step(args, state, control, model=model)
 
 
 def train(rank: int, root: str, port: int, kill: int | None) -> None:
@@ -71,6 +87,7 @@ def train(rank: int, root: str, port: int, kill: int | None) -> None:
     watch()
     experiment = small.experiment(launcher="torchrun", sharding="fsdp2", **SECTIONS)
     if kill is None:
+        torch.manual_seed(0)  # an adapter begins with what is drawn
         sft.run(inputs.context("sft_leader", experiment))
     else:
         kill_after(kill)

@@ -41,11 +41,12 @@ def test_sharded_and_killed_on_the_way_it_is_the_leader_of_one_process(
     start = load_file(tmp_path / "leader" / "model.safetensors")
     for name, stage in (("sft_leader", sft), ("mlpo_leader", mlpo)):
         ctx = alone.context(name, small.experiment(**sharded.SECTIONS))
+        torch.manual_seed(0)
         stage.run(ctx)
         assert ctx.writer.key == found[name].writer.key
         one, two = weights(ctx), weights(found[name])
         torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
-        assert max(float((one[part] - start[part]).abs().max()) for part in one) > 1e-3, "nothing was trained"
+        assert max(float((one[part] - start[part]).abs().max()) for part in one) > 1e-4, "nothing was trained"
         for metric in ("loss", "grad_norm", "dev/team/correct"):
             torch.testing.assert_close(measured(found[name], metric), measured(ctx, metric), rtol=1e-3, atol=1e-4)
     assert set(measured(found["mlpo_leader"], "prefix_shared")) == {1.0}
