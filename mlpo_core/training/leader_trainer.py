@@ -22,7 +22,7 @@ from mlpo_core.training import dealing, prefix_shared, self_check, skipping
 from mlpo_core.training.adapters import protect_base
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample
-from mlpo_core.training.sharding import Sharded, whole
+from mlpo_core.training.sharding import Sharded, whole, without_cache
 from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.training.trl_grpo import GRPOTrainer
 
@@ -58,6 +58,8 @@ class LeaderTrainer(Sharded, GRPOTrainer):
         self._shares: bool | None = None
         self._token_means = TokenMeans(self._metrics["train"])
         policy = self._policy()
+        if self.is_fsdp_enabled:
+            without_cache(policy)
         if reason := prefix_shared.refusal(policy) if whole else "micro-batches do not hold whole groups":
             self._refuse(reason)
         else:

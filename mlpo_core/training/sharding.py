@@ -98,6 +98,15 @@ class Sharded(Trainer):
         super().create_accelerator_and_postprocess()
 
 
+def without_cache(model: Any) -> None:
+    """Let a model keep no keys and values unless it is told to: a layer that FSDP runs a second time writes twice."""
+    model.register_forward_pre_hook(_uses_no_cache, with_kwargs=True)
+
+
+def _uses_no_cache(_: Any, given: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return given, {"use_cache": False, **options}
+
+
 @contextmanager
 def whole(model: Any) -> Generator[None]:
     """Let every process hold all weights of a model, to generate with them; all must enter.

@@ -8,19 +8,24 @@ from typing import Any
 import pytest
 import torch
 from accelerate import PartialState
+from accelerate.utils import gather_object
 from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback
 
+from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.training import fit, grpo, leader, mlpo, sft
 from mlpo_core.training.guard import StopOnBadGradient
+from mlpo_core.training.rollouts import sample
+from mlpo_core.training.sharding import whole
 from tests.core.training import small, two_processes
 from tests.support import free_port
 
 SECTIONS = {
-    "sft": {"steps": 2, "lora_rank": 4},
+    "sft": {"steps": 2, "lora_rank": 4, "gradient_checkpointing": True},
     "mlpo": {
         "steps": 4,
+        "gradient_checkpointing": True,
         "prompts_per_step": 4,
         "group_size": two_processes.GROUP,
         "micro_batch_size": two_processes.GROUP,
@@ -50,15 +55,24 @@ def watch() -> None:
         return found
 
     def seen(trainer: Any, *arguments: Any) -> Any:
-        trainer.add_callback(AtTheEnd())
+        trainer.add_callback(OnTheWay())
         return fitted(trainer, *arguments)
 
     leader.load = loaded
     sft.fit = grpo.fit = seen
 
 
-class AtTheEnd(TrainerCallback):
-    """All weights are in shards, and every process stops for a gradient of NaN in what the second one holds."""
+class OnTheWay(TrainerCallback):
+    """Training goes on after processes have generated, each as long as it likes. All weights are in shards, and every
+    process stops for a gradient of NaN in what the second one holds."""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        if state.global_step == 1:
+            rank = PartialState().process_index
+            with whole(model):
+                written = sample(model, [[7, 8, 9]], Sampling(1.0, 1.0, 4 + 3 * rank), [1], (1, 2))
+            first, second = gather_object([written[0]])
+            assert first and first == second[: len(first)], (first, second)
 
     def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         assert all(isinstance(p, DTensor) for p in model.parameters())

@@ -8,7 +8,9 @@ from pyarrow.parquet import read_table
 from safetensors.torch import load_file
 
 from mlpo_core.context import Context
-from mlpo_core.training import leader_trainer, mlpo, resume, sft
+from mlpo_core.errors import BadInput
+from mlpo_core.experiment import MLPO
+from mlpo_core.training import leader_trainer, mlpo, resume, sft, sharding
 from tests.core.training import sharded, small, two_processes
 
 
@@ -50,3 +52,45 @@ def test_sharded_and_killed_on_the_way_it_is_the_leader_of_one_process(
         for metric in ("loss", "grad_norm", "dev/team/correct"):
             torch.testing.assert_close(measured(found[name], metric), measured(ctx, metric), rtol=1e-3, atol=1e-4)
     assert set(measured(found["mlpo_leader"], "prefix_shared")) == {1.0}
+
+
+def test_one_process_has_nothing_to_share(monkeypatch, capsys, inputs):
+    monkeypatch.delenv("ACCELERATE_USE_FSDP", raising=False)
+    sharding.begin(inputs.context("sft_leader", small.experiment(launcher="torchrun", sharding="fsdp2")))
+    assert "sharding needs several processes, and this is one" in capsys.readouterr().err
+    assert not sharding.is_on()
+    assert sharding.options(True) == {"gradient_checkpointing": True}
+    model = torch.nn.Linear(2, 2)
+    with sharding.whole(model):
+        assert model.weight.shape == (2, 2)
+
+
+def test_sharding_without_several_processes_is_refused():
+    with pytest.raises(BadInput, match="sharding: fsdp2 needs several processes: launcher: torchrun, or ray"):
+        small.experiment(sharding="fsdp2")
+
+
+def test_layers_that_run_twice_are_told_to_fsdp_and_not_to_the_trainer(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    options = sharding.options(True)
+    assert options["gradient_checkpointing"] is False and options["fsdp_config"]["activation_checkpointing"] is True
+    assert options["fsdp_config"]["cpu_ram_efficient_loading"] is True
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"beta": 0.1}, "a reference model, which every process would hold whole"),
+        ({"rollouts": "vllm", "lora_rank": 4}, "merges the adapter into whole weights"),
+        ({"beta": 0.1, "lora_rank": 4}, None),
+        ({"rollouts": "vllm"}, None),
+    ],
+)
+def test_what_needs_whole_weights_is_refused(monkeypatch, settings, problem):
+    sharding.refuse_what_needs_more(MLPO(**settings))
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    if problem is None:
+        sharding.refuse_what_needs_more(MLPO(**settings))
+        return
+    with pytest.raises(BadInput, match=problem):
+        sharding.refuse_what_needs_more(MLPO(**settings))
