@@ -46,8 +46,8 @@ class LeaderTrainer(Sharded, GRPOTrainer):
         super().__init__(*arguments, **options)
         if isinstance(self.model, PeftModel):
             protect_base(self.model)
-        whole = self.args.per_device_train_batch_size % self.group_size == 0
-        self._unit = self.group_size if whole else 1
+        unbroken = self.args.per_device_train_batch_size % self.group_size == 0
+        self._unit = self.group_size if unbroken else 1
         self._may_skip = (
             self.loss_type == "dr_grpo"
             and self.beta == 0.0
@@ -60,7 +60,7 @@ class LeaderTrainer(Sharded, GRPOTrainer):
         policy = self._policy()
         if self.is_fsdp_enabled:
             without_cache(policy)
-        if reason := prefix_shared.refusal(policy) if whole else "micro-batches do not hold whole groups":
+        if reason := prefix_shared.refusal(policy) if unbroken else "micro-batches do not hold whole groups":
             self._refuse(reason)
         else:
             prefix_shared.enable(policy)

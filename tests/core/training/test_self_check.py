@@ -72,7 +72,7 @@ def paths(noise, wrong):
 )
 def test_what_is_accepted_depends_on_the_noise_of_the_model(half, noise, wrong, accepted):
     [found] = self_check.compare(*paths(noise, wrong), PAIR, [], half)
-    assert found.difference == pytest.approx(wrong, rel=1e-3)
+    assert found.difference == pytest.approx(wrong, rel=1e-2)
     assert (found.difference <= found.accepted) is accepted
 
 
