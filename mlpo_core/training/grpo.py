@@ -103,8 +103,7 @@ def train(
     terms = terms_of(settings)
     if settings.rollouts == "vllm" and not torch.cuda.is_available():
         raise BadInput("rollouts: vllm needs a CUDA device inside the trainer; on a CPU use rollouts: transformers")
-    sharding.begin(ctx)
-    sharding.refuse_what_needs_more(settings)
+    sharding.refuse(ctx, settings.lora_rank, settings.beta)
     model, tokenizer, revision = leaders.load_start(ctx, settings.lora_rank)
     limit = leaders.context_limit(model, section)
     scratch = ctx.writer.scratch()

@@ -34,7 +34,7 @@ class LoadedLeader(NamedTuple):
 def load_start(ctx: Context, lora_rank: int) -> LoadedLeader:
     """The leader that training starts from: the SFT leader where there is one, else the base leader."""
     leader = leader_section(ctx)
-    sharding.begin(ctx)
+    sharding.begin(ctx, lora_rank)
     if sft := ctx.inputs.get("sft_leader"):
         return load(str(sft.local_folder(CHECKPOINT)), None, leader, lora_rank)
     model, revision = locate(ctx.inputs["base_models"], "leader")
@@ -118,8 +118,6 @@ def save(model: Any, tokenizer: Any, folder: Path, weights: dict[str, torch.Tens
         weights: Its whole state, where the model itself holds a part only.
     """
     if hasattr(model, "merge_and_unload"):
-        if weights is not None:
-            model.load_state_dict(weights, assign=True)
         model, weights = model.merge_and_unload(), None
     model.save_pretrained(folder, safe_serialization=True, state_dict=weights)
     tokenizer.save_pretrained(folder)

@@ -17,7 +17,6 @@ from transformers import Trainer
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import RL
 from mlpo_core.launching.group import process_count
 from mlpo_core.progress import log
 
@@ -29,40 +28,45 @@ _READ_BY = {
 """What transformers looks for when it loads a model, and accelerate when it opens the processes' group."""
 
 
-def begin(ctx: Context) -> None:
-    """Call before a model that will be trained is loaded: it is then read by one process of each machine."""
+def begin(ctx: Context, lora_rank: int) -> None:
+    """Call before a model that will be trained is loaded: it is then read by one process of each machine.
+
+    Raises:
+        BadInput: What `refuse` says.
+    """
     if ctx.sharding == "none":
         return
     if process_count() == 1:
         log(f"{ctx.writer.asset}: sharding needs several processes, and this is one: nothing is sharded")
         return
+    refuse(ctx, lora_rank)
     os.environ.update(_READ_BY)
     PartialState(cpu=not torch.cuda.is_available())
+
+
+def refuse(ctx: Context, lora_rank: int, beta: float = 0.0) -> None:
+    """Say what does not go together with sharded weights, before they are loaded.
+
+    Raises:
+        BadInput: There is an adapter, or a reference model.
+    """
+    if ctx.sharding == "none" or process_count() == 1:
+        return
+    if lora_rank:
+        raise BadInput(
+            "lora_rank: an adapter is merged into whole weights, which sharding: fsdp2 does not have, and seldom needs "
+            "it, since what is frozen is bfloat16 without an optimizer: set sharding: none, or lora_rank: 0"
+        )
+    if beta:
+        raise BadInput(
+            "beta: the KL term reads a reference model, which every process would hold whole: with sharding: fsdp2 set "
+            "beta to 0"
+        )
 
 
 def is_on() -> bool:
     """Whether what is trained in this process is sharded."""
     return os.environ.get("ACCELERATE_USE_FSDP") == "true"
-
-
-def refuse_what_needs_more(settings: RL) -> None:
-    """Say what does not go together with sharded weights, before they are loaded.
-
-    Raises:
-        BadInput: Under `begin`, for what would take whole copies of the weights or has never been run.
-    """
-    if not is_on():
-        return
-    if settings.beta and not settings.lora_rank:
-        raise BadInput(
-            "beta: the KL term reads a reference model, which every process would hold whole: with sharding: fsdp2 set "
-            "beta to 0, or lora_rank above 0 (the reference is then the leader without its adapter)"
-        )
-    if settings.rollouts == "vllm" and settings.lora_rank:
-        raise BadInput(
-            "rollouts: vllm with lora_rank above 0 merges the adapter into whole weights, which sharding: fsdp2 does "
-            "not have: use rollouts: transformers, or lora_rank: 0"
-        )
 
 
 def options(checkpointing: bool) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from safetensors.torch import load_file
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import MLPO
 from mlpo_core.training import leader_trainer, mlpo, resume, sft, sharding
 from tests.core.training import sharded, small, two_processes
 
@@ -43,7 +42,6 @@ def test_sharded_and_killed_on_the_way_it_is_the_leader_of_one_process(
     start = load_file(tmp_path / "leader" / "model.safetensors")
     for name, stage in (("sft_leader", sft), ("mlpo_leader", mlpo)):
         ctx = alone.context(name, small.experiment(**sharded.SECTIONS))
-        torch.manual_seed(0)
         stage.run(ctx)
         assert ctx.writer.key == found[name].writer.key
         one, two = weights(ctx), weights(found[name])
@@ -56,7 +54,7 @@ def test_sharded_and_killed_on_the_way_it_is_the_leader_of_one_process(
 
 def test_one_process_has_nothing_to_share(monkeypatch, capsys, inputs):
     monkeypatch.delenv("ACCELERATE_USE_FSDP", raising=False)
-    sharding.begin(inputs.context("sft_leader", small.experiment(launcher="torchrun", sharding="fsdp2")))
+    sharding.begin(inputs.context("sft_leader", small.experiment(launcher="torchrun", sharding="fsdp2")), 4)
     assert "sharding needs several processes, and this is one" in capsys.readouterr().err
     assert not sharding.is_on()
     assert sharding.options(True) == {"gradient_checkpointing": True}
@@ -78,19 +76,18 @@ def test_layers_that_run_twice_are_told_to_fsdp_and_not_to_the_trainer(monkeypat
 
 
 @pytest.mark.parametrize(
-    ("settings", "problem"),
+    ("needs", "problem"),
     [
-        ({"beta": 0.1}, "a reference model, which every process would hold whole"),
-        ({"rollouts": "vllm", "lora_rank": 4}, "merges the adapter into whole weights"),
-        ({"beta": 0.1, "lora_rank": 4}, None),
-        ({"rollouts": "vllm"}, None),
+        ((4, 0.0), "lora_rank: an adapter is merged into whole weights"),
+        ((0, 0.1), "beta: the KL term reads a reference model"),
     ],
 )
-def test_what_needs_whole_weights_is_refused(monkeypatch, settings, problem):
-    sharding.refuse_what_needs_more(MLPO(**settings))
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    if problem is None:
-        sharding.refuse_what_needs_more(MLPO(**settings))
-        return
+def test_what_needs_whole_weights_is_refused(monkeypatch, inputs, needs, problem):
+    plain = inputs.context("mlpo_leader", small.experiment(launcher="torchrun"))
+    sharing = inputs.context("mlpo_leader", small.experiment(launcher="torchrun", sharding="fsdp2"))
+    sharding.refuse(sharing, *needs)  # one process shares nothing
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    sharding.refuse(plain, *needs)
+    sharding.refuse(sharing, 0, 0.0)
     with pytest.raises(BadInput, match=problem):
-        sharding.refuse_what_needs_more(MLPO(**settings))
+        sharding.refuse(sharing, *needs)
