@@ -19,6 +19,7 @@ class Context:
         store: The root, for stages that read more than their inputs.
         partition: Name of the experiment's partition.
         launcher: Where the work is done; says nothing about what comes of it.
+        sharding: How several processes that train divide the weights among them.
         answers: What endpoints have answered before, and where new answers are kept; None keeps none.
         trackers: Who is told the figures of a training; says nothing about what comes of it either.
     """
@@ -29,5 +30,6 @@ class Context:
     store: Store
     partition: str
     launcher: Literal["local", "torchrun", "ray"] = "local"
+    sharding: Literal["none", "fsdp2"] = "none"
     answers: Answers | None = None
     trackers: tuple[str, ...] = ()

@@ -91,6 +91,7 @@ def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
         store=store,
         partition=spec.partition,
         launcher=spec.experiment.launcher,
+        sharding=spec.experiment.sharding,
         answers=Answers(store, spec.experiment.stem, spec.experiment.budget),
         trackers=spec.experiment.trackers,
     )

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
-from torch.distributed.tensor import DTensor
 from transformers import GenerationConfig, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from mlpo_core.experiment import RL, STANDARD, Prompts
@@ -17,6 +16,7 @@ from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT, REWARDED
 from mlpo_core.training.audit import audit
 from mlpo_core.training.rewards import Reward
+from mlpo_core.training.sharding import whole
 
 _BATCH = 64
 
@@ -116,7 +116,7 @@ class DevCurve(TrainerCallback):
 def share(rows: int, process: int, processes: int) -> list[int]:
     """The rows of one process, as many as every other has: the last are repeated where they do not divide.
 
-    Sharded weights want every process to generate equally often.
+    They then come together at about the same time.
     """
     return [min(i, rows - 1) for i in range(process, -(-rows // processes) * processes, processes)]
 
@@ -153,25 +153,22 @@ def greedy(
     ends = torch.tensor(model.generation_config.eos_token_id, device=model.device)
     was_training = model.training
     model.eval()
-    sharded = any(isinstance(parameter, DTensor) for parameter in model.parameters())
     start = 0
-    while start < len(order):
-        width = len(encoded[order[start]])
-        chosen = order[start : start + max(1, min(_BATCH, budget // (width + max_new_tokens)))]
-        start += len(chosen)
-        ids = torch.full((len(chosen), width), tokenizer.pad_token_id, device=model.device)
-        mask = torch.zeros_like(ids)
-        for row, index in enumerate(chosen):
-            ids[row, width - len(encoded[index]) :] = torch.tensor(encoded[index], device=model.device)
-            mask[row, width - len(encoded[index]) :] = 1
-        with torch.no_grad():
-            made = model.generate(
-                input_ids=ids, attention_mask=mask, generation_config=config, synced_gpus=sharded or None
-            )
-        written = made[:, width:]
-        cut_off = (~torch.isin(written, ends).any(dim=1)).tolist()
-        texts = tokenizer.batch_decode(written, skip_special_tokens=True)
-        for index, text, cut in zip(chosen, texts, cut_off, strict=True):
-            completions[index] = Written(text, cut)
+    with whole(model), torch.no_grad():
+        while start < len(order):
+            width = len(encoded[order[start]])
+            chosen = order[start : start + max(1, min(_BATCH, budget // (width + max_new_tokens)))]
+            start += len(chosen)
+            ids = torch.full((len(chosen), width), tokenizer.pad_token_id, device=model.device)
+            mask = torch.zeros_like(ids)
+            for row, index in enumerate(chosen):
+                ids[row, width - len(encoded[index]) :] = torch.tensor(encoded[index], device=model.device)
+                mask[row, width - len(encoded[index]) :] = 1
+            made = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)
+            written = made[:, width:]
+            cut_off = (~torch.isin(written, ends).any(dim=1)).tolist()
+            texts = tokenizer.batch_decode(written, skip_special_tokens=True)
+            for index, text, cut in zip(chosen, texts, cut_off, strict=True):
+                completions[index] = Written(text, cut)
     model.train(was_training)
     return completions

@@ -1,6 +1,5 @@
 """What every training of the leader shares: arguments, resume after a kill, checkpoint, log and plot."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +13,10 @@ from transformers import PrinterCallback, ProgressCallback
 from mlpo_core.context import Context
 from mlpo_core.engines.precision import trains_in_bfloat16
 from mlpo_core.errors import BadInput
+from mlpo_core.launching.group import process_count
 from mlpo_core.progress import log
 from mlpo_core.training import log as training_log
-from mlpo_core.training import resume, trackers
+from mlpo_core.training import resume, sharding, trackers
 from mlpo_core.training.best import Best
 from mlpo_core.training.guard import StopOnBadGradient
 from mlpo_core.training.leader import ADAPTER, CHECKPOINT, save, save_adapter
@@ -38,11 +38,6 @@ class Schedule(NamedTuple):
     seed: int
     gradient_checkpointing: bool | None
     """None is on where there is a CUDA device."""
-
-
-def process_count() -> int:
-    """Processes that train together; known before TRL sets them up. torchrun says so in the environment."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
@@ -72,7 +67,7 @@ def arguments(schedule: Schedule, output: Path) -> dict[str, Any]:
         "seed": schedule.seed,
         "use_cpu": not cuda,
         "bf16": bfloat16,
-        "gradient_checkpointing": cuda if checkpointing is None else checkpointing,
+        **sharding.options(cuda if checkpointing is None else checkpointing),
         "dataloader_pin_memory": cuda,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,

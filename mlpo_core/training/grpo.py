@@ -20,14 +20,16 @@ from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import RL, Leader
+from mlpo_core.launching.group import process_count
 from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT
 from mlpo_core.training import leader as leaders
 from mlpo_core.training import log as training_log
+from mlpo_core.training import sharding
 from mlpo_core.training.best import Best
 from mlpo_core.training.curriculum import Key, ordered
 from mlpo_core.training.dev_curve import DevCurve
-from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
+from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
 from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
 from mlpo_core.training.prefix_cache import observe
@@ -105,6 +107,7 @@ def train(
     terms = terms_of(settings)
     if settings.rollouts == "vllm" and not torch.cuda.is_available():
         raise BadInput("rollouts: vllm needs a CUDA device inside the trainer; on a CPU use rollouts: transformers")
+    sharding.refuse(ctx, settings.lora.rank, settings.beta)
     model, tokenizer, revision = leaders.load_start(ctx, settings.lora)
     disable_dropout_in_model(model)
     limit = leaders.context_limit(model, section)

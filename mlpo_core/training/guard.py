@@ -4,6 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from accelerate.utils import gather
+from torch import Tensor
+from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from mlpo_core.errors import BadInput
@@ -21,9 +24,16 @@ class StopOnBadGradient(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
     ) -> None:
         """Called after backward and clipping."""
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        if gradients and not torch.stack([g.isfinite().all() for g in gradients]).all():
+        gradients = [_own(p.grad) for p in model.parameters() if p.grad is not None]
+        if not gradients:
+            return
+        finite: Any = gather(torch.stack([g.isfinite().all() for g in gradients]).all().int().reshape(1))
+        if not finite.all():  # in any process: of sharded weights each has gradients of its own
             raise not_finite("gradient", state.global_step + 1, self._rows_of_step(state.global_step))
+
+
+def _own(gradient: Tensor) -> Tensor:
+    return gradient.to_local() if isinstance(gradient, DTensor) else gradient
 
 
 def not_finite(what: str, step: int, rows: list[str]) -> BadInput:

@@ -6,6 +6,7 @@ the experiment's engine, for all prompts of `mlpo.refresh_steps` steps at once. 
 `rounds/`, so that a resumed run reads it back, and so that a prompt can be walked back to the proposals.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
@@ -42,6 +43,11 @@ _SCHEMA = pa.schema(
     ]
 )
 """One team prompt of one step. `led` is what the leader wrote round by round, `responses` the agents' last ones."""
+
+_LOOK_S = 1.0
+"""Between two looks for what another process writes. If that one fails, the launcher ends them all."""
+_OF_FREE = 0.9
+"""Of a GPU's free memory, what an engine beside the leader may take."""
 
 Write = Callable[[Sequence[str], int], list[str]]
 """Texts of the current leader for some prompts, at a step."""
@@ -117,6 +123,10 @@ class LaterRounds:
         self._block = -1
         self._shown: dict[tuple[int, int], Shown] = {}
 
+    def starts(self, step: int) -> bool:
+        """Whether conversations are held, or read back, before a step: the same in every process."""
+        return step // self._settings.refresh_steps != self._block
+
     def shown(self, step: int, row: int, write: Write) -> Shown | None:
         """What a row shows at a step; None for a solo prompt. Every process must ask for its rows of every step."""
         block = step // self._settings.refresh_steps
@@ -135,9 +145,14 @@ class LaterRounds:
                 pa.Table.from_pylist([talk.as_row() for talk in talks], schema=_SCHEMA), buffer, compression="zstd"
             )
             self._ctx.writer.put(name, buffer.getvalue())
-        PartialState().wait_for_everyone()
-        table = pq.read_table(BytesIO(self._ctx.writer.get(name) or b""), schema=_SCHEMA)
+        table = pq.read_table(BytesIO(self._written(name)), schema=_SCHEMA)
         return {(r["step"], r["row"]): Shown(r["prompt"], r["round"], r["n_correct_shown"]) for r in table.to_pylist()}
+
+    def _written(self, name: str) -> bytes:
+        """A file that the first process writes, however long that takes: a barrier would give up after minutes."""
+        while (data := self._ctx.writer.get(name)) is None:
+            time.sleep(_LOOK_S)
+        return data
 
     def _hold(self, block: int, write: Write) -> list[_Talk]:
         every = self._settings.refresh_steps
@@ -207,7 +222,7 @@ class LaterRounds:
             members.setdefault(model, []).append(seat)
         return {
             partial(
-                open_engine,
+                _open_beside,
                 engine,
                 model,
                 revision=revision,
@@ -216,3 +231,17 @@ class LaterRounds:
             ): positions
             for (model, revision, trust, engine), positions in members.items()
         }
+
+
+def _open_beside(engine: EngineConfig, model: str, **options: Any) -> Any:
+    return open_engine(beside_training(engine), model, **options)
+
+
+def beside_training(engine: EngineConfig) -> EngineConfig:
+    """An engine that takes no more of this process's GPU than what training leaves free."""
+    if not torch.cuda.is_available():
+        return engine
+    torch.cuda.empty_cache()
+    free, total = torch.cuda.mem_get_info()
+    share = min(engine.gpu_memory_utilization, _OF_FREE * free / total)
+    return engine.model_copy(update={"gpu_memory_utilization": share})

@@ -15,6 +15,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Leader, LoRA
 from mlpo_core.models.locate import locate
 from mlpo_core.prompts import chat
+from mlpo_core.training import sharding
 
 CHECKPOINT = "checkpoint"
 """Folder of a leader's version that holds its safetensors and tokenizer."""
@@ -33,6 +34,7 @@ class LoadedLeader(NamedTuple):
 def load_start(ctx: Context, lora: LoRA) -> LoadedLeader:
     """The leader that training starts from: the SFT leader where there is one, else the base leader."""
     leader = leader_section(ctx)
+    sharding.begin(ctx, lora.rank)
     if sft := ctx.inputs.get("sft_leader"):
         return load(str(sft.local_folder(CHECKPOINT)), None, leader, lora)
     model, revision = locate(ctx.inputs["base_models"], "leader")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
+from accelerate.utils import gather_object
 from peft import PeftModel
 from torch import Tensor
 from trl.trainer.grpo_config import GRPOConfig
@@ -18,10 +19,11 @@ from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import log
 from mlpo_core.prompts import chat
-from mlpo_core.training import prefix_shared, skipping
+from mlpo_core.training import dealing, prefix_shared, self_check, skipping
 from mlpo_core.training.adapters import protect_base
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.rollouts import sample
+from mlpo_core.training.sharding import Sharded, whole, without_cache
 from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.training.trl_grpo import GRPOTrainer
 
@@ -38,13 +40,9 @@ _OF_TRLS_OWN_SAMPLING = (
     "use_transformers_continuous_batching",
 )
 """Fields under which completions are drawn by TRL's own code."""
-_TOLERANCE = 1e-4
-"""Relative difference of log-probabilities and gradients that the first-use comparison with the plain path accepts."""
-_HALF_TOLERANCE = 5e-2
-"""The same in bfloat16 or float16 arithmetic."""
 
 
-class LeaderTrainer(GRPOTrainer):
+class LeaderTrainer(Sharded, GRPOTrainer):
     """GRPO for the leader.
 
     Attributes:
@@ -65,8 +63,8 @@ class LeaderTrainer(GRPOTrainer):
         super().__init__(*arguments, **options)
         if isinstance(self.model, PeftModel):
             protect_base(self.model)
-        whole = self.args.per_device_train_batch_size % self.group_size == 0
-        self._unit = self.group_size if whole else 1
+        unbroken = self.args.per_device_train_batch_size % self.group_size == 0
+        self._unit = self.group_size if unbroken else 1
         self._may_skip = (
             self.loss_type in _MEANS_OVER_ROWS | _SUMS
             and self.beta == 0.0
@@ -78,7 +76,9 @@ class LeaderTrainer(GRPOTrainer):
         self._foreign: list[str] | None = None
         self._token_means = TokenMeans(self._metrics["train"])
         policy = self._policy()
-        if reason := self._unshared(policy, whole):
+        if self.is_fsdp_enabled:
+            without_cache(policy)
+        if reason := self._unshared(policy, unbroken):
             self._refuse(reason)
         else:
             prefix_shared.enable(policy)
@@ -90,9 +90,9 @@ class LeaderTrainer(GRPOTrainer):
         """Completions per prompt; groups are whole within a process."""
         return cast(int, self.num_generations)
 
-    def _unshared(self, policy: Any, whole: bool) -> str | None:
+    def _unshared(self, policy: Any, unbroken: bool) -> str | None:
         """Why no prompts are shared, or None."""
-        if not whole:
+        if not unbroken:
             return "micro-batches do not hold whole groups"
         if self.args.use_liger_kernel:
             return "trl.use_liger_kernel has a loss of its own; no group is left out either"
@@ -102,7 +102,7 @@ class LeaderTrainer(GRPOTrainer):
 
     def _trl_samples(self) -> bool:
         """Whether TRL's own code draws completions; says so once where `trl` asks for what ours does not know."""
-        if self.use_vllm or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+        if self.use_vllm or self.is_deepspeed_enabled:
             return True
         if self._foreign is None:
             fields = type(self.args).__dataclass_fields__
@@ -123,14 +123,15 @@ class LeaderTrainer(GRPOTrainer):
         return [encoded[prompt[-1]["content"]] for prompt in prompts], None, {}
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *arguments: Any, **options: Any) -> Any:
-        """TRL's with vLLM, sharded weights or fields of its own; else completions that share their prompt's prefill."""
+        """TRL's with vLLM or fields of its own; else completions that share their prompt's prefill."""
         if self._trl_samples():
             return super()._generate_single_turn(prompt_ids, *arguments, **options)
         seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)
         sampling = Sampling(self.temperature, self.top_p, cast(int, self.max_completion_length))
         policy = self.accelerator.unwrap_model(self.model_wrapped)
         ends = cast(list[int], self.eos_token_ids)
-        return sample(policy, prompt_ids, sampling, ends, seed, self.rollout_tokens), None
+        with whole(policy):
+            return sample(policy, prompt_ids, sampling, ends, seed, self.rollout_tokens), None
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
@@ -152,8 +153,23 @@ class LeaderTrainer(GRPOTrainer):
         buffered = cast(list[Any] | None, self._buffered_inputs)
         if self._step % (per_generation * self.num_iterations) == 0 or buffered is None:
             batch = skipping.permuted(self._generate_and_score_completions(generation_batch), self._unit)
+            if self._may_skip and per_generation <= arguments.gradient_accumulation_steps:  # all in one step
+                batch = self._dealt(batch)
             buffered = self._buffered_inputs = split_tensor_dict(batch, per_generation)
         return buffered[self._step % per_generation]
+
+    def _dealt(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """A step's batch with equally many groups that carry an advantage in every process, those first."""
+        carrying = skipping.with_advantage(batch["advantages"], self._unit)
+        gathered: Any = self.accelerator.gather(carrying.int()[None])
+        everywhere = cast(list[list[bool]], gathered.bool().tolist())
+        if dealing.is_even(everywhere):
+            return dealing.gathered([batch], dealing.deal([carrying.tolist()])[0], self._unit)
+        on_cpu = {name: v.cpu() if isinstance(v, Tensor) else v for name, v in batch.items()}
+        batches: list[dict[str, Any]] = gather_object([on_cpu])
+        taken = dealing.gathered(batches, dealing.deal(everywhere)[self.accelerator.process_index], self._unit)
+        device = carrying.device
+        return {name: v.to(device) if isinstance(v, Tensor) else v for name, v in taken.items()}
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         if self._shares is None and (first := self._first_whole(inputs)) is not None:
@@ -254,44 +270,39 @@ class LeaderTrainer(GRPOTrainer):
 
     def _verified(self, model: Any, inputs: dict[str, Any], first: slice) -> bool:
         """Compare both paths on a group; on any difference say so and stay on the plain one."""
+        name = type(self._policy()).__name__
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        found = [self_check.Found(torch.inf, 1.0)]
         try:
-            difference, tolerance = self._compare(model, inputs, first)
-        except torch.OutOfMemoryError:
-            raise
+            found = self._compare(model, self_check.pair_of(inputs, first), sharded)
+        except torch.OutOfMemoryError as error:
+            if sharded:
+                raise  # the other processes wait for this one's part of the weights
+            self._refuse(f"{name}: no memory is left to compare shared prompts with the plain path: {error}")
         except Exception as error:  # whatever an unknown architecture makes of the extra keyword
-            self._refuse(f"{type(self._policy()).__name__}: {type(error).__name__}: {error}")
-            difference, tolerance = torch.inf, 0.0
-        worst: Any = self.accelerator.gather(torch.tensor([difference], device=self.accelerator.device))
-        if (difference := worst.max().item()) <= tolerance:
+            self._refuse(f"{name}: {type(error).__name__}: {error}")
+        own = max(found, key=lambda held: held.difference / held.accepted)
+        gathered: Any = self.accelerator.gather(torch.tensor([own], device=self.accelerator.device))
+        difference, accepted = max(gathered.tolist(), key=lambda held: held[0] / held[1])
+        if difference <= accepted:
             return True
-        if difference < torch.inf:
-            self._refuse(
-                f"{type(self._policy()).__name__}: shared prompts differ from the plain path by {difference:.1e}"
-            )
+        if self._shares is None:
+            why = f"differ from the plain path by {difference:.1e}" if difference < torch.inf else "fail elsewhere"
+            self._refuse(f"{name}: shared prompts {why}")
         return False
 
-    def _compare(self, model: Any, inputs: dict[str, Any], first: slice) -> tuple[float, float]:
-        prompts, masks = inputs["prompt_ids"][first], inputs["prompt_mask"][first]
-        ids = torch.cat([prompts, inputs["completion_ids"][first]], dim=1)
-        mask = torch.cat([masks, inputs["completion_mask"][first]], dim=1)
-        width = inputs["completion_ids"].shape[1]
-        # gradients of sharded weights exist only piecewise: there the log-probabilities decide
-        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+    def _compare(self, model: Any, pair: self_check.Pair, sharded: bool) -> list[self_check.Found]:
         policy = model if sharded else self.accelerator.unwrap_model(model)
-        weights = [] if sharded else [p for p in policy.parameters() if p.requires_grad]
-        found: list[tuple[Tensor, Tensor]] = []
-        for shares in (False, True):
-            self._shares = shares
-            with torch.set_grad_enabled(not sharded):
-                logps, _, _ = self._get_per_token_logps_and_entropies(policy, ids, mask, width)
-            slope = torch.cos(torch.arange(logps.numel(), device=logps.device)).view_as(logps)
-            loss: Any = (logps * slope).sum()
-            gradients: Any = torch.autograd.grad(loss, weights, allow_unused=True) if weights else ()
-            flat = [g.detach().float().flatten() for g in gradients if g is not None]
-            found.append((logps.detach().float(), torch.cat(flat) if flat else logps.new_zeros(1)))
-        self._shares = None
+
+        def plain(pair: self_check.Pair) -> Tensor:  # `_shares` is None until this is known
+            return self._get_per_token_logps_and_entropies(policy, pair.ids, pair.mask, pair.completion)[0]
+
+        def shared(pair: self_check.Pair) -> Tensor:
+            with self.accelerator.autocast():
+                return prefix_shared.score(policy, pair.ids, pair.mask, pair.completion, len(pair.ids)).log_probs
+
         half = self.args.bf16 or self.args.fp16 or any(p.dtype.itemsize < 4 for p in policy.parameters())
-        return max(_relative(*pair) for pair in zip(*found, strict=True)), _HALF_TOLERANCE if half else _TOLERANCE
+        return self_check.compare(plain, shared, pair, [] if sharded else self_check.few(policy), half)
 
     def _broken_rows(self, model: Any, inputs: dict[str, Any]) -> list[str]:
         """Ids of the groups whose own log-probabilities are not finite; all of them when each is on its own."""
@@ -316,7 +327,3 @@ def too_long(which: str, tokens: int, limit: int) -> str:
         f"leader prompt {which}: {tokens} tokens, but only {limit} are left beside leader.max_new_tokens: raise "
         "leader.max_context if the model allows it, or set leader.information to answers or tail"
     )
-
-
-def _relative(expected: Tensor, found: Tensor) -> float:
-    return ((expected - found).norm() / expected.norm().clamp(min=1e-12)).item()

@@ -1,6 +1,7 @@
 """The leader's GRPO trainer with prompts of later rounds (`mlpo.rounds` above 1)."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 from mlpo_core.engines.protocol import Sampling
@@ -9,6 +10,7 @@ from mlpo_core.prompts import chat
 from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer
 from mlpo_core.training.rollouts import sample
+from mlpo_core.training.sharding import whole
 
 _BATCH = 64
 _LEADING = -1
@@ -27,12 +29,13 @@ class RoundsTrainer(LeaderTrainer):
     leading: Sampling
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+        if self.is_deepspeed_enabled:
             raise BadInput(
-                "mlpo.rounds: the current leader can only lead with whole weights: set it to 1 when sharding"
+                "mlpo.rounds: the current leader can only lead with whole weights: set it to 1 with DeepSpeed"
             )
         step = self.state.global_step
-        found = [self.later.shown(step, row["row"], self._lead) for row in inputs]
+        with whole(self.accelerator.unwrap_model(self.model_wrapped)) if self.later.starts(step) else nullcontext():
+            found = [self.later.shown(step, row["row"], self._lead) for row in inputs]
         team = [shown for shown in found if shown]
         if team:
             self._metrics["train"]["round"].append(sum(shown.round for shown in team) / len(team))

@@ -22,6 +22,7 @@ from mlpo_core.training import log as training_log
 from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
 from mlpo_core.training.guard import not_finite
 from mlpo_core.training.row_files import run_order, write_rows
+from mlpo_core.training.sharding import Sharded
 from mlpo_core.training.token_means import TokenMeans
 from mlpo_core.types import stable_seed
 
@@ -176,7 +177,7 @@ def _rows(
         yield labelled._asdict()
 
 
-class _Trainer(SFTTrainer):
+class _Trainer(Sharded, SFTTrainer):
     """TRL's trainer, which stops on a loss that is not finite and counts tokens across a resume."""
 
     rows_of_step: Callable[[int], list[str]]

@@ -37,13 +37,13 @@ def keep(inputs: dict[str, Any], carrying: Tensor, unit: int, count: int) -> Kep
     rows = len(inputs["advantages"])
     if count == 0:
         return Kept(
-            {name: _one(name, value) if _has_rows(value, rows) else value for name, value in inputs.items()},
+            {name: _one(name, value) if has_rows(value, rows) else value for name, value in inputs.items()},
             1 / rows,
             True,
         )
     units = torch.argsort(~carrying, stable=True)[:count].sort().values
     chosen = (units[:, None] * unit + torch.arange(unit, device=units.device)).flatten()
-    left = {name: value[chosen] if _has_rows(value, rows) else value for name, value in inputs.items()}
+    left = {name: value[chosen] if has_rows(value, rows) else value for name, value in inputs.items()}
     return Kept(left, len(chosen) / rows, False)
 
 
@@ -52,7 +52,7 @@ def permuted(batch: dict[str, Any], unit: int) -> dict[str, Any]:
     rows = len(batch["advantages"])
     order = torch.randperm(rows // unit)
     chosen = (order[:, None] * unit + torch.arange(unit)).flatten()
-    return {name: value[chosen] if _has_rows(value, rows) else value for name, value in batch.items()}
+    return {name: value[chosen] if has_rows(value, rows) else value for name, value in batch.items()}
 
 
 def _one(name: str, value: Tensor) -> Tensor:
@@ -62,5 +62,6 @@ def _one(name: str, value: Tensor) -> Tensor:
     return value[:1, -1:] if name.startswith("prompt_") else value[:1, :1]
 
 
-def _has_rows(value: Any, rows: int) -> bool:
+def has_rows(value: Any, rows: int) -> bool:
+    """Whether an entry of a batch of so many rows has a value for each of them."""
     return isinstance(value, Tensor) and value.ndim > 0 and len(value) == rows

@@ -153,6 +153,7 @@ class Inputs:
             writer=self.store.writer(asset, key(asset, origin(stage, experiment, refs))),
             store=self.store,
             partition="test",
+            sharding=experiment.sharding,
         )
 
 

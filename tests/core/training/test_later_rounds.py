@@ -2,12 +2,14 @@ import signal
 import subprocess
 import sys
 from io import BytesIO
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
 from mlpo_core.errors import BadInput
+from mlpo_core.experiment import EngineConfig
 from mlpo_core.mlpo import seats
 from mlpo_core.prompts.leader import leader_prompt
 from mlpo_core.training import later_rounds, mlpo, resume
@@ -93,6 +95,33 @@ def test_a_round_that_does_not_fit_is_not_entered(team_inputs, lenient_grading):
     ctx = team_inputs.context("mlpo_leader", small.experiment(**ROUNDS, leader=tight))
     mlpo.run(ctx)
     assert {row["round"] for row in conversations(ctx, 0)} == {0}
+
+
+def test_an_engine_beside_the_leader_takes_what_training_leaves_free(monkeypatch):
+    asked = EngineConfig(kind="vllm", gpu_memory_utilization=0.5)
+    assert later_rounds.beside_training(asked) == asked  # there is no GPU
+    monkeypatch.setattr(later_rounds.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(later_rounds.torch.cuda, "mem_get_info", lambda: (20e9, 80e9))
+    assert later_rounds.beside_training(asked).gpu_memory_utilization == pytest.approx(0.9 * 0.25)
+    monkeypatch.setattr(later_rounds.torch.cuda, "mem_get_info", lambda: (70e9, 80e9))
+    assert later_rounds.beside_training(asked) == asked
+
+
+def test_a_process_waits_for_what_the_first_one_writes_as_long_as_it_takes(team_inputs, lenient_grading, monkeypatch):
+    ctx = team_inputs.context("mlpo_leader", small.experiment(**ROUNDS))
+    mlpo.run(ctx)
+    first = ctx.writer.get("rounds/000000.parquet")
+    looks = iter([None, None, None, first])
+    waiting = later_rounds.LaterRounds.__new__(later_rounds.LaterRounds)
+    waiting._ctx = SimpleNamespace(writer=SimpleNamespace(get=lambda _: next(looks)))
+    waiting._settings = ctx.experiment.mlpo
+    waiting._block = -1
+    monkeypatch.setattr(later_rounds, "_LOOK_S", 0)
+    monkeypatch.setattr(later_rounds, "PartialState", lambda: SimpleNamespace(is_main_process=False))
+    assert waiting.starts(0)
+    shown = [waiting.shown(row["step"], row["row"], lambda *_: []) for row in conversations(ctx, 0)]
+    assert [s.prompt for s in shown] == [row["prompt"] for row in conversations(ctx, 0)]
+    assert next(looks, "all read") == "all read" and not waiting.starts(0)
 
 
 def test_recorded_agents_are_refused():

@@ -11,7 +11,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object
 
 from mlpo_core.experiment import Experiment
-from mlpo_core.training import leader_trainer, mlpo, skipping
+from mlpo_core.training import dealing, leader_trainer, mlpo, skipping
 from mlpo_core.types import stable_seed
 from tests.core.training import small
 
@@ -30,23 +30,28 @@ def give_completions() -> None:
     leader_trainer.sample = _given  # what samples in one process samples otherwise in two
 
 
-def uneven_work() -> tuple[list[int], list[int]]:
-    """From now on: the backward passes of this process, and how many groups carried an advantage in each."""
-    backward, carrying = Accelerator.backward, skipping.with_advantage
+def uneven_work() -> tuple[list[int], list[int], list[int]]:
+    """From now on: the backward passes of this process, how many groups carried an advantage in each, and of how many
+    processes the groups of a step were dealt."""
+    backward, keep, gathered = Accelerator.backward, skipping.keep, dealing.gathered
     passes: list[int] = []
     counts: list[int] = []
+    dealt: list[int] = []
 
     def counted(self: Accelerator, *arguments: Any, **options: Any) -> None:
         passes.append(1)
         backward(self, *arguments, **options)
 
-    def seen(*arguments: Any) -> Any:
-        found = carrying(*arguments)
-        counts.append(int(found.sum()))
-        return found
+    def seen(inputs: Any, carrying: Any, *arguments: Any) -> Any:
+        counts.append(int(carrying.sum()))
+        return keep(inputs, carrying, *arguments)
 
-    Accelerator.backward, skipping.with_advantage = counted, seen
-    return passes, counts
+    def exchanged(batches: Any, *arguments: Any) -> Any:
+        dealt.append(len(batches))
+        return gathered(batches, *arguments)
+
+    Accelerator.backward, skipping.keep, dealing.gathered = counted, seen, exchanged
+    return passes, counts, dealt
 
 
 def main(root: str) -> None:
@@ -61,12 +66,16 @@ def main(root: str) -> None:
     assert PartialState().num_processes == 2
 
     give_completions()
-    passes, counts = uneven_work()
+    passes, counts, dealt = uneven_work()
     mlpo.run(inputs.under(f"{root}/given").context("mlpo_leader", experiment()))
     everywhere: list[tuple[int, list[int]]] = gather_object([(len(passes), counts)])
     (first, mine), (second, others) = everywhere
     assert first == second == 6 * 2, f"backward passes: {everywhere}"
     assert mine != others, f"both processes skipped alike, which shows nothing: {everywhere}"
+    assert 2 in dealt, f"no step had to be dealt anew, which shows nothing: {dealt}"
+    for start in range(0, 12, 2):  # two micro-batches are a step
+        assert abs(sum(mine[start : start + 2]) - sum(others[start : start + 2])) <= 1, everywhere
+        assert mine[start] >= mine[start + 1] and others[start] >= others[start + 1], everywhere
 
 
 def _given(_: Any, prompts: Sequence[Sequence[int]], *__: Any) -> list[list[int]]:
