@@ -12,7 +12,7 @@ from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.reading import load, parse
 from mlpo_core.experiment.tasks import TaskSource
 from mlpo_core.experiment.team import RECORDED, Agent, Leader, Team
-from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
+from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline, SCoRe
 
 __all__ = [
     "KEYS",
@@ -37,6 +37,7 @@ __all__ = [
     "Price",
     "Prompts",
     "Proposals",
+    "SCoRe",
     "Stop",
     "TaskSource",
     "Team",
