@@ -147,7 +147,7 @@ class SCoRe(RL):
     """Share of the steps, or tokens, that is Stage I: the second attempt is rewarded, and the first held where it was.
     The rest is Stage II, in which both are rewarded."""
     alpha: float = Field(default=10.0, ge=0)
-    """In Stage II the second attempt earns r2 + alpha · (r2 - r1): progress is paid, and spoiling a right answer costs."""
+    """In Stage II the second attempt earns r2 + alpha · (r2 - r1): progress is paid, spoiling a right answer costs."""
     beta1: float = Field(default=0.01, ge=0)
     """KL to the reference, of both attempts, in Stage II."""
     beta2: float = Field(default=0.1, ge=0)

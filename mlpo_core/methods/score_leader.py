@@ -1,7 +1,7 @@
 """`score_leader/solo`, `/first` and `/team`: the leader that was trained to correct itself (SCoRe).
 
-Alone it answers twice, and its second answer counts, with the cost of both; `/first` is what it writes first, so that the
-gain shows. With its team it is asked as MLPO's leader is.
+Alone it answers twice, and its second answer counts, with the cost of both; `/first` is what it writes first, so that
+the gain shows. With its team it is asked as MLPO's leader is.
 """
 
 from collections.abc import Iterator

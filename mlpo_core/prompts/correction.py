@@ -23,9 +23,7 @@ def correction_prompt(task: Task, first: str, own: Prompts = STANDARD) -> str:
     return render(own.correction, _CORRECTION, {**of_task(task), "own": first})
 
 
-def fitted_correction(
-    task: Task, first: str, own: Prompts, count: Callable[[str], int], limit: int
-) -> tuple[str, str]:
+def fitted_correction(task: Task, first: str, own: Prompts, count: Callable[[str], int], limit: int) -> tuple[str, str]:
     """The prompt, and how the first answer was made to fit: empty, or `tail:CHARACTERS` where its end alone is shown.
 
     A text may have more tokens than the model wrote it with, so a limit that leaves room for a whole first answer can

@@ -3,6 +3,7 @@
 The prompts are divided among the processes that train together, and what they found is put together in all of them.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -55,7 +56,9 @@ class DevCurve(TrainerCallback):
         settings: RL,
         system: str = "",
         own: Prompts = STANDARD,
+        limit: int = sys.maxsize,
     ) -> None:
+        self._limit = limit
         self._system = system
         self._own = own
         self._rows = rows
@@ -85,12 +88,18 @@ class DevCurve(TrainerCallback):
         if logs is not None and "loss" in logs and state.global_step % self._every == 0:
             state.log_history[-1].update(self._measure(model))
 
+    def _written(self, model: Any, rows: Sequence[dict[str, Any]]) -> list[Written]:
+        """The answers that are judged, one per row."""
+        return self._greedy(model, [row["prompt"] for row in rows])
+
+    def _greedy(self, model: Any, prompts: Sequence[str]) -> list[Written]:
+        return greedy(model, self._tokenizer, prompts, self._max_new_tokens, self._budget, self._system)
+
     def _measure(self, model: Any) -> dict[str, float]:
         state = PartialState()
         mine = share(len(self._rows), state.process_index, state.num_processes)
         rows = [self._rows[i] for i in mine]
-        prompts = [row["prompt"] for row in rows]
-        written = greedy(model, self._tokenizer, prompts, self._max_new_tokens, self._budget, self._system)
+        written = self._written(model, rows)
         judged = self._reward.judge(rows, [w.text for w in written], [w.cut_off for w in written])
         own = [
             (i, _Seen(j.correct, j.well_formed, j.reward > 0, audit(row, j.region, w.cut_off, self._own)))

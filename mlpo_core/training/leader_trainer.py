@@ -38,12 +38,14 @@ class LeaderTrainer(GRPOTrainer):
         prompt_limit: Tokens that a prompt may take; a longer one is an error, since TRL has no cap and cuts nothing.
         system: The leader's system message.
         rollout_tokens: Most tokens of completions that are decoded together.
+        turn: Tells the completions of one step apart that the same row gets, for their random numbers.
     """
 
     row_ids: Sequence[str]
     prompt_limit: int
     system: str = ""
     rollout_tokens: int = sys.maxsize
+    turn: tuple[int, ...] = ()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -88,7 +90,7 @@ class LeaderTrainer(GRPOTrainer):
         """TRL's with vLLM or sharded weights; else completions that share their prompt's prefill."""
         if self.use_vllm or self.is_fsdp_enabled or self.is_deepspeed_enabled:
             return super()._generate_single_turn(prompt_ids, *arguments, **options)
-        seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)
+        seed = (self.args.seed, self.state.global_step, self.accelerator.process_index, *self.turn)
         sampling = Sampling(self.temperature, self.top_p, cast(int, self.max_completion_length))
         policy = self.accelerator.unwrap_model(self.model_wrapped)
         ends = cast(list[int], self.eos_token_ids)
