@@ -13,7 +13,7 @@ from transformers import TrainerState
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import STANDARD, Leader, Prompts, SCoRe
+from mlpo_core.experiment import Leader, Prompts, SCoRe
 from mlpo_core.models.locate import leader_tokenizer
 from mlpo_core.prompts import chat
 from mlpo_core.prompts.correction import correction_prompt
@@ -78,7 +78,7 @@ def _prompts(ctx: Context, split: Split) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _check_room(row: dict[str, Any], leader: Leader, tokenizer: Any, own: Prompts = STANDARD) -> None:
+def _check_room(row: dict[str, Any], leader: Leader, tokenizer: Any, own: Prompts) -> None:
     bare = len(chat.encode(tokenizer, correction_prompt(task_of(row), "", own), leader.system_prompt))
     if (needed := bare + 2 * leader.max_new_tokens) > leader.max_context:
         raise BadInput(

@@ -1,5 +1,5 @@
-"""A leader that defers, one that corrects itself and a router that selects, through a whole chain in Dagster, and led to
-another team there."""
+"""Leaders that defer and that correct themselves, and a router that selects, through a whole chain in Dagster, and led
+to another team there."""
 
 from pathlib import Path
 
