@@ -210,7 +210,7 @@ def test_the_log_says_what_becomes_of_first_answers(alone, lenient_grading):
     assert stats["headline"]["steps"] == 6
 
 
-def test_the_second_turn_draws_other_random_numbers(alone, lenient_grading, monkeypatch):
+def test_the_second_turn_draws_other_random_numbers(inputs, lenient_grading, monkeypatch):
     seeds = []
     original = score.ScoreTrainer._generate_single_turn
 
@@ -219,14 +219,14 @@ def test_the_second_turn_draws_other_random_numbers(alone, lenient_grading, monk
         return original(self, *arguments, **options)
 
     monkeypatch.setattr(score.ScoreTrainer, "_generate_single_turn", noted)
-    small.add_solo_tasks(alone, steps=2)
-    score.run(alone.context("score_leader", experiment()))
+    small.add_solo_tasks(inputs, steps=2)
+    score.run(inputs.context("score_leader", experiment()))
     assert seeds == [(0, ()), (0, (1,)), (1, ()), (1, (1,))]
 
 
-def test_tokens_of_both_turns_count_and_stages_divide_them(alone, lenient_grading):
-    small.add_solo_tasks(alone, tokens=1500.0)
-    ctx = alone.context("score_leader", experiment(match="tokens"))
+def test_tokens_of_both_turns_count_and_stages_divide_them(inputs, lenient_grading):
+    small.add_solo_tasks(inputs, tokens=1500.0)
+    ctx = inputs.context("score_leader", experiment(match="tokens"))
     score.run(ctx)
     found = metrics(ctx)
     *_, before, last = found["num_tokens"].values()
