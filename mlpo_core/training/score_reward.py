@@ -44,8 +44,11 @@ class TurnReward:
         **columns: Any,
     ) -> list[float]:
         """One reward per completion, shaped where `before` says what stood before it."""
-        prefix = "" if before else "first/"
-        self._reward(prompts, completions, lambda name, value: log_metric(f"{prefix}{name}", value), **columns)
+
+        def logged(name: str, value: float) -> None:
+            log_metric(name if before else f"first/{name}", value)
+
+        self._reward(prompts, completions, logged, **columns)
         found = self._reward.found
         self.attempts = [Attempt(c[0]["content"], j) for c, j in zip(completions, found, strict=True)]
         earned = [j.reward for j in found]
