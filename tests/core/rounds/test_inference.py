@@ -268,7 +268,7 @@ def test_a_leader_corrects_the_first_answer_that_it_reads_and_both_are_paid_for(
         return mini.ScriptedEngine(write)
 
     monkeypatch.setattr(inference, "open_engine", second_thoughts)
-    _, predict = make(methods=["score_leader/solo", "score_leader/first"], latency_tasks=1)
+    _, predict = make(methods=["score_leader/solo", "score_leader/first"])
     rounds, data = predict()
     attempts = {(r["method"], r["task_id"], r["round"]): r for r in rounds.rows()}
     assert len(attempts) == 3 * N
