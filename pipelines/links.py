@@ -24,6 +24,7 @@ WHY: Mapping[str, str] = {
     "mlpo_leader": "speed",
     "grpo_leader": "speed",
     "deferral_leader": "scaling",
+    "score_leader": "score",
     "benchmark_proposals": "grading",
     "team_rounds": "rounds",
     "dev_rounds": "rounds",

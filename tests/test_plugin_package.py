@@ -134,7 +134,7 @@ def test_keys_of_what_runs_it_know_its_code(experiment: Experiment, monkeypatch:
 
 def test_every_plug_in_is_known_by_its_setting(experiment: Experiment) -> None:
     assert [named.field for named in plugged(experiment)] == [
-        "mlpo.reward.2", "grpo.reward.2", "filter.keep", "mlpo.curriculum", "benchmark.methods.1"
+        "mlpo.reward.2", "grpo.reward.2", "score.reward.2", "filter.keep", "mlpo.curriculum", "benchmark.methods.1"
     ]  # fmt: skip
 
 

@@ -73,4 +73,5 @@ def _pieces(method: Method, seats: tuple[str, ...], rounds: int, taken: _Taken) 
         yield from (taken[dialogue.talk, round_, agent] for agent in dict.fromkeys(seats))
     every = not isinstance(method, Led) or method.every_call
     if dialogue.leader:
-        yield from (taken[method.name, round_, _LEADER] for round_ in range(0 if every else rounds - 1, rounds))
+        last = max(rounds, dialogue.attempts)
+        yield from (taken[method.name, round_, _LEADER] for round_ in range(0 if every else last - 1, last))

@@ -1,6 +1,6 @@
 """Let versions stand that older code made, where a person knows that today's would give the same rows."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,14 +11,20 @@ from mlpo_core.chain.experiments import owner, skipped
 from mlpo_core.chain.spec import Spec, resolve
 from mlpo_core.chain.stages import STAGES, key
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import EngineConfig, Experiment, Grading
+from mlpo_core.experiment import EngineConfig, Experiment, Grading, Prompts
 from mlpo_core.experiment.engine import OF_NO_ROW, in_key
+from mlpo_core.experiment.prompts import templates_in_key
 from mlpo_core.store import Manifest, Store, VersionRef
 from mlpo_core.store.manifest import inspect
 from mlpo_core.store.root import Acceptance
 
 _IN_NO_KEY: Mapping[type[BaseModel], Collection[str]] = {EngineConfig: OF_NO_ROW, Grading: ("run_code",)}
 """Settings of a section that change no row."""
+_IN_KEYS: Mapping[type[BaseModel], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    EngineConfig: in_key,
+    Prompts: templates_in_key,
+}
+"""What of a section's settings a key covers."""
 _CODE = ("code", "engine")
 """Versions that a key covers and that this is about; those of libraries are not."""
 
@@ -108,7 +114,8 @@ def completed(then: Any, now: Any) -> Any:
         lacking = [n for n in vars(now) if n in fields and n not in free and not fields[n].is_required()]
         defaults = {name: to_jsonable_python(fields[name].get_default(call_default_factory=True)) for name in lacking}
         found = {**defaults, **{name: completed(value, vars(now).get(name)) for name, value in then.items()}}
-        return in_key(found) if isinstance(now, EngineConfig) else found
+        shown = _IN_KEYS.get(type(now))
+        return shown(found) if shown else found
     if isinstance(now, dict) and isinstance(then, dict):
         return {name: completed(value, now.get(name)) for name, value in then.items()}
     if isinstance(now, list | tuple) and isinstance(then, list) and len(then) == len(now):

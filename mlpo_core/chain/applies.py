@@ -6,6 +6,7 @@ from typing import Any
 from mlpo_core.experiment import Benchmark, EngineConfig, Experiment, Inference, without_engines
 from mlpo_core.methods import from_plug_ins, selected
 from mlpo_core.methods.adaptive import ADAPTIVE, SOLO, TEAM
+from mlpo_core.methods.score_leader import NAME as SCORE
 
 _UNREAD: Mapping[str, Any] = {
     "prompt": "",
@@ -40,6 +41,19 @@ def needs_deferral(experiment: Experiment) -> str | None:
     if reason := needs_leader(experiment):
         return reason
     return None if "deferral_leader" in selected(experiment) else "benchmark.methods does not name deferral_leader"
+
+
+def needs_score(experiment: Experiment) -> str | None:
+    """The same for the leader that corrects itself."""
+    if reason := needs_leader(experiment):
+        return reason
+    asked = any(m.dialogue and m.dialogue.leader == SCORE for m in selected(experiment).values())
+    return None if asked else f"benchmark.methods does not name {SCORE}"
+
+
+def with_score(experiment: Experiment) -> tuple[str, ...]:
+    """What is shown of it where it is trained: else its settings are in no key."""
+    return () if needs_score(experiment) else ("score",)
 
 
 def needs_stop(experiment: Experiment) -> str | None:

@@ -8,13 +8,15 @@ from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, files, load
 from mlpo_core.experiment.overrides import check_overrides
-from mlpo_core.methods import check_methods
+from mlpo_core.methods import check_methods, selected
 from mlpo_core.prompts.checking import check_prompts
 from mlpo_core.types import stable_id
 
 _TRAINING = ("sft", "mlpo")
 """Groups of stages that `trained_by` takes from another experiment."""
 _LONGEST_NAME = 120
+_TRAINED_WHERE_NAMED = ("deferral_leader", "score_leader")
+"""Leaders that an experiment trains only where it names one of their methods."""
 
 
 def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
@@ -64,9 +66,27 @@ def checked(experiment: Experiment, where: str) -> Experiment:
         for named in plugged(experiment):
             named.code()
         check_methods(experiment)
+        _check_trained(experiment)
     except BadInput as error:
         raise BadInput(f"{where}: not a valid experiment:\n  {error}") from error
     return experiment
+
+
+def _check_trained(experiment: Experiment) -> None:
+    """Refuse methods of a leader that another experiment was to train and does not.
+
+    Raises:
+        BadInput: Names the method, and what that experiment lacks; or what `owner` raises.
+    """
+    if not experiment.trained_by:
+        return
+    for name, method in selected(experiment).items():
+        leader = method.dialogue and method.dialogue.leader
+        if leader in _TRAINED_WHERE_NAMED and (reason := skipped(leader, experiment)):
+            raise BadInput(
+                f"benchmark.methods: {name} is answered by the {leader} of {experiment.trained_by} (trained_by), which "
+                f"trains none: {reason}. Name it there too, or leave it out here"
+            )
 
 
 def owner(asset: str, experiment: Experiment) -> Experiment:

@@ -99,6 +99,8 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
         if not STAGES["deferral_leader"].skipped(experiment):
             rows = experiment.sft.steps * experiment.sft.batch_size
             costs.append(estimate.updates("deferral_leader", rows, k, leader.model, train))
+        if not STAGES["score_leader"].skipped(experiment):
+            costs.append(estimate.attempts("score_leader", leader.model, train))
         runs = len(experiment.benchmark.seeds) * 4 * experiment.inference.rounds
         costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leads], shown=k))
         if not STAGES["dev_rounds"].skipped(experiment):
@@ -248,6 +250,20 @@ class _Estimate:
         hours = self._assume.generation_hours(model, update.prompt_tokens / group, written)
         hours += self._assume.training_hours(model, update.prompt_tokens + written)
         return update._replace(completion_tokens=written, gpu_hours=hours)
+
+    def attempts(self, stage: str, model: str, tasks: Mapping[str, float]) -> Cost:
+        """Rollouts of a leader that corrects itself, in MLPO's steps: every second prompt is another, and shows one
+        answer."""
+        settings = self._experiment.score
+        prompts = self._experiment.mlpo.steps * settings.prompts_per_step
+        first = self.rollouts(stage, prompts, settings.group_size, model, tasks, 0)
+        second = self.rollouts(stage, prompts * settings.group_size, 1, model, tasks, 1)
+        return first._replace(
+            rows=first.rows + second.rows,
+            prompt_tokens=first.prompt_tokens + second.prompt_tokens,
+            completion_tokens=first.completion_tokens + second.completion_tokens,
+            gpu_hours=first.gpu_hours + second.gpu_hours,
+        )
 
     def longest_prompt(self, k: int) -> int:
         leader = self._experiment.leader

@@ -29,7 +29,7 @@ class Named(NamedTuple):
 def plugged(experiment: Experiment) -> list[Named]:
     """The plug-ins that an experiment names, or what a stage sees of one. Runs none of them."""
     found: list[Named] = []
-    for name in ("mlpo", "grpo"):
+    for name in ("mlpo", "grpo", "score"):
         terms = getattr(getattr(experiment, name, None), "term_names", ())
         found += [Named(f"{name}.reward.{i}", t, REWARDS) for i, t in enumerate(terms) if t not in BUILT_IN_TERMS]
     keep = getattr(getattr(experiment, "filter", None), "keep", "")

@@ -46,6 +46,7 @@ class Stage:
         also: What it reads further under some settings only, so that others do not enter its key for nothing.
         asks: Who generates in it: `agents`, `leader`.
         texts: The templates of `prompts` that it renders: its key covers these and no others.
+        later: Inputs that came after versions had been made: in keys only where they apply.
         narrowed: Takes out of the experiment what the stage does not read of its sections.
     """
 
@@ -64,6 +65,7 @@ class Stage:
     asks: Callable[[Experiment], tuple[str, ...]] = _none
     texts: Callable[[Experiment], tuple[str, ...]] = _none
     narrowed: Callable[[Experiment], Experiment] = _as_it_is
+    later: tuple[str, ...] = ()
 
     def code(self, experiment: Experiment | None = None) -> str:
         """Version and fingerprint of what it runs; for an experiment, of its engine and plug-ins too."""

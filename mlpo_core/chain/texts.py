@@ -30,16 +30,22 @@ def solo(_: Experiment) -> tuple[str, ...]:
     return ("solo",)
 
 
+def of_attempts(_: Experiment) -> tuple[str, ...]:
+    """Where the leader is trained to correct itself."""
+    return ("solo", "correction")
+
+
 def of_everybody(experiment: Experiment) -> tuple[str, ...]:
     """Where rounds are run: what the selected methods read in them, and what is timed."""
     dialogues = [method.dialogue for method in selected(experiment).values() if method.dialogue]
-    several = [dialogue for dialogue in dialogues if dialogue.rounds(experiment) > 1]
+    several = [dialogue for dialogue in dialogues if dialogue.seats and dialogue.rounds(experiment) > 1]
     read = {
         "agent": experiment.benchmark.latency_tasks > 0 or any(dialogue.greedy for dialogue in dialogues),
         "revision": any(dialogue.revise == "leader" for dialogue in several),
         "debate": any(dialogue.revise == "peers" for dialogue in several),
         "leader": any(dialogue.leader and dialogue.seats for dialogue in dialogues),
         "solo": any(dialogue.leader and not dialogue.seats for dialogue in dialogues),
+        "correction": any(dialogue.attempts > 1 for dialogue in dialogues),
     }
     return tuple(name for name in NAMES if read.get(name))
 

@@ -24,6 +24,7 @@ _OF_ASSET: Mapping[str, tuple[Check, ...]] = {
     "mlpo_dataset": training_data.PROMPT_CHECKS,
     "mlpo_leader": leaders.CHECKS,
     "grpo_leader": leaders.CHECKS,
+    "score_leader": leaders.CHECKS,
     "benchmark_predictions": report.PREDICTION_CHECKS,
     "benchmark_report": report.CHECKS,
 }

@@ -13,7 +13,7 @@ from mlpo_core.experiment.reading import load, parse
 from mlpo_core.experiment.section import KEYS
 from mlpo_core.experiment.tasks import TaskSource
 from mlpo_core.experiment.team import RECORDED, Agent, Leader, Team
-from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline, LoRA
+from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline, LoRA, SCoRe
 
 __all__ = [
     "KEYS",
@@ -39,6 +39,7 @@ __all__ = [
     "Price",
     "Prompts",
     "Proposals",
+    "SCoRe",
     "Stop",
     "TaskSource",
     "Team",

@@ -21,7 +21,7 @@ from mlpo_core.experiment.section import Name, Section, Seed
 from mlpo_core.experiment.tasks import TaskSource
 from mlpo_core.experiment.team import RECORDED, Agent, Leader, Team
 from mlpo_core.experiment.trackers import Tracker
-from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline
+from mlpo_core.experiment.training import MLPO, RL, SFT, GRPOBaseline, SCoRe
 
 LONGEST_NAME = 240
 """Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
@@ -48,6 +48,7 @@ class Experiment(Section):
     sft: SFT = SFT()
     mlpo: MLPO = MLPO()
     grpo: GRPOBaseline = GRPOBaseline()
+    score: SCoRe = SCoRe()
     inference: Inference = Inference()
     benchmark: Benchmark = Benchmark()
     engine: EngineConfig = EngineConfig()
@@ -81,10 +82,12 @@ class Experiment(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _baseline_like_mlpo(cls, data: Any) -> Any:
-        if isinstance(data, dict) and all(isinstance(data.get(s, {}), dict) for s in ("mlpo", "grpo")):
+    def _baselines_like_mlpo(cls, data: Any) -> Any:
+        if isinstance(data, dict) and all(isinstance(data.get(s, {}), dict) for s in ("mlpo", "grpo", "score")):
             shared = {k: v for k, v in data.get("mlpo", {}).items() if k in RL.model_fields and k != "solo_share"}
-            return {**data, "grpo": {**shared, **data.get("grpo", {})}}
+            once = {k: v for k, v in shared.items() if k not in ("beta", "num_iterations")}
+            own = {"grpo": {**shared, **data.get("grpo", {})}, "score": {**once, **data.get("score", {})}}
+            return {**data, **own}
         return data
 
     @model_validator(mode="after")

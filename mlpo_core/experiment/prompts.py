@@ -1,9 +1,10 @@
 """`prompts`: the texts that models read, where they are not the standard ones."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from mlpo_core.experiment.engine import KEYS
 from mlpo_core.experiment.section import Section
 
 LARGEST = 16_384
@@ -32,12 +33,19 @@ class Prompts(Section):
     """What the leader reads with its team's answers."""
     solo: Template = ""
     """What the leader reads alone."""
+    correction: Template = ""
+    """What the leader reads that corrects itself (`score_leader`): the task and its first answer."""
     absent: Template = ""
     """What stands under the leader's prompt where some agents did not answer: in a serving team only."""
     connector: Template = ""
     """What joins a wrong attempt to a right one in a trace (`sft.connector: template`)."""
     connector_request: Template = ""
     """What the leader reads to write such a join itself (`sft.connector: model`)."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        data = dump(self)
+        return templates_in_key(data) if info.context == KEYS else data
 
     @model_validator(mode="after")
     def _folder_was_read(self) -> Self:
@@ -53,3 +61,10 @@ class Prompts(Section):
 NAMES = tuple(name for name in Prompts.model_fields if name != "folder")
 """The templates that there are."""
 STANDARD = Prompts()
+_LATER = ("correction",)
+"""Templates that came after versions had been made: in keys only where they are one's own."""
+
+
+def templates_in_key(data: dict[str, Any]) -> dict[str, Any]:
+    """What of the templates, as plain data, a key covers."""
+    return {name: text for name, text in data.items() if text or name not in _LATER}

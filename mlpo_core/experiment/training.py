@@ -1,4 +1,4 @@
-"""`sft`, `mlpo` and `grpo`: how leaders are trained.
+"""`sft`, `mlpo`, `grpo` and `score`: how leaders are trained.
 
 Learning rates, group size and batch sizes are not in the paper's public record: the defaults here are ours.
 """
@@ -192,3 +192,37 @@ class GRPOBaseline(RL):
     match: Literal["steps", "tokens"] = "steps"
     """Stop after MLPO's optimizer steps, or after as many tokens as MLPO put through the leader."""
     solo_share: Share = 1.0
+
+
+class SCoRe(RL):
+    """The baseline that corrects itself: SCoRe (arXiv 2409.12917), two attempts of the leader alone, rewarded by turn.
+
+    Trained where `benchmark.methods` names `score_leader`. A value that the experiment does not give is that of `mlpo`,
+    and training ends where MLPO's did. α and both β are those of its public reproductions, group size and the division
+    into stages are ours.
+    """
+
+    match: Literal["steps", "tokens"] = "steps"
+    """Stop after MLPO's optimizer steps, or after as many tokens as MLPO put through the leader. A row of a step is two
+    attempts here, so equal steps are about twice the completions."""
+    start: Literal["sft", "base"] = "sft"
+    """Train the SFT leader (as MLPO; the base leader where there is none), or the base leader. It is the reference of
+    the KL terms too."""
+    stage1_share: Share = 0.5
+    """Share of the steps, or tokens, that is Stage I: the second attempt is rewarded, and the first held where it was.
+    The rest is Stage II, in which both are rewarded."""
+    alpha: float = Field(default=10.0, ge=0)
+    """In Stage II the second attempt earns r2 + alpha · (r2 - r1): progress is paid, spoiling a right answer costs."""
+    beta1: float = Field(default=0.01, ge=0)
+    """KL to the reference, of both attempts, in Stage II."""
+    beta2: float = Field(default=0.1, ge=0)
+    """KL to the reference, of the first attempt only, in Stage I."""
+    solo_share: Share = 1.0
+
+    @model_validator(mode="after")
+    def _is_reinforce(self) -> Self:
+        if self.num_iterations > 1:
+            raise ValueError("num_iterations: every completion is used once here: leave it at 1")
+        if self.beta:
+            raise ValueError("beta: SCoRe weighs its KL terms by stage: set beta1 and beta2")
+        return self

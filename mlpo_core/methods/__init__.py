@@ -21,6 +21,7 @@ from mlpo_core.methods.majority_vote import MajorityVote
 from mlpo_core.methods.mixture_of_agents import mixture_of_agents
 from mlpo_core.methods.plugged import made
 from mlpo_core.methods.protocol import Answer, Dialogue, Method, Seed
+from mlpo_core.methods.score_leader import score_leader
 from mlpo_core.methods.select_llm import SelectLLM
 from mlpo_core.methods.self_team import self_team
 from mlpo_core.methods.shallow_aggregator import ShallowAggregator
@@ -62,6 +63,7 @@ def all_methods(experiment: Experiment) -> dict[str, Method]:
         SelectLLM(),
         deferral_leader(team),
         *(led(which, seats) for which in LEADERS for seats in (team, ())),
+        *score_leader(team),
         Adaptive(team, experiment.benchmark.seeds, experiment.inference.stop),
         *(attacked(which, team) for which in LEADERS),
         *(leader_vote("mlpo_leader", team if shown else (), n) for shown, n in equal_calls(k, rounds).items()),
@@ -78,8 +80,9 @@ def selected(experiment: Experiment) -> dict[str, Method]:
 
     A name is a full one, or a family: `single`, `greedy`, `majority_vote`, `leaders`, `untrained_leader`,
     `best_of_team` (with its oracle), `self_team`, `first_agents`, `leader_vote` (at as many calls as all rounds of the
-    MLPO leader), `attacked` (every leader; not among `leaders`, for it is no way of answering well). What is neither,
-    and an import path or an entry point, is a method of somebody else's, and is loaded.
+    MLPO leader), `score_leader` (trained only where it is named, so not among `leaders`), `attacked` (every leader; not
+    among `leaders`, for it is no way of answering well). What is neither, and an import path or an entry point, is a
+    method of somebody else's, and is loaded.
 
     Raises:
         BadInput: A name is none of these.

@@ -69,6 +69,7 @@ class Dialogue:
         defers: The leader names a seat, whose answer is then its own; one round.
         votes: How often the leader writes, sampled; above 0 one round, and its answers are voted on.
         greedy: The seats answer anew, greedily, instead of by their proposals; nobody reads it.
+        attempts: How often the leader answers alone: from the second time on it reads what it wrote before.
     """
 
     leader: str | None
@@ -80,9 +81,12 @@ class Dialogue:
     defers: bool = False
     votes: int = 0
     greedy: bool = False
+    attempts: int = 1
 
     def rounds(self, experiment: Experiment) -> int:
-        """How many rounds are run: agents whose responses are recorded cannot revise them."""
+        """How many rounds are run: agents whose responses are recorded cannot revise them. An attempt is one."""
+        if self.attempts > 1:
+            return self.attempts
         recorded = any(a.model.startswith("recorded:") for a in experiment.team.agents if a.name in self.seats)
         once = recorded or not self.seats or self.attacked or self.defers or self.votes or self.greedy
         return 1 if once else experiment.inference.rounds

@@ -42,6 +42,7 @@ VARIABLES: Mapping[str, Mapping[str, Variable]] = {
         ),
     },
     "solo": _TASK,
+    "correction": {**_TASK, "own": Variable("what the leader answered first", needed=True)},
     "absent": {
         "answered": Variable("how many agents answered", needed=True),
         "asked": Variable("how many were asked", needed=True),

@@ -8,6 +8,7 @@ from mlpo_core.methods import Dialogue, Seed
 from mlpo_core.methods.attack import attack
 from mlpo_core.prompts.agent import agent_prompt
 from mlpo_core.prompts.budget import PromptMaker, Proposal
+from mlpo_core.prompts.correction import fitted_correction
 from mlpo_core.prompts.revision import debate_prompt, revision_prompt
 from mlpo_core.types import Task, stable_id
 
@@ -115,9 +116,13 @@ class Conversations:
             for seed in self._seeds:
                 for task in self._tasks:
                     seats = self._seats[dialogue.talk, seed.value, task.task_id]
-                    prompt, shortened = self._maker.written(task, seats, self._asked)
                     shown = self._maker.seated(task, seats)
-                    ids = [s.id for s in shown if s.id]
+                    if round_ and dialogue.attempts > 1:
+                        before = self._written[method, seed.value, task.task_id]
+                        (prompt, shortened), ids = self._correction(task, before), [before.id]
+                    else:
+                        prompt, shortened = self._maker.written(task, seats, self._asked)
+                        ids = [s.id for s in shown if s.id]
                     answers = tuple(s.response for s in shown) if dialogue.defers else ()
                     for vote in range(max(1, dialogue.votes)):
                         turn = _turn(
@@ -160,6 +165,10 @@ class Conversations:
             if going and dialogue.talk not in seen:
                 seen.add(dialogue.talk)
                 yield method, dialogue
+
+    def _correction(self, task: Task, before: Said) -> tuple[str, str]:
+        maker = self._maker
+        return fitted_correction(task, before.response, self._experiment.prompts, maker.count_prompt, maker.limit)
 
     def _revision(self, method: str, dialogue: Dialogue, seed: Seed, task: Task, seat: int) -> tuple[str, list[str]]:
         seats = self._seats[dialogue.talk, seed.value, task.task_id]

@@ -219,6 +219,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "mlpo_leader": TRAINING_LOG,
     "grpo_leader": TRAINING_LOG,
     "deferral_leader": TRAINING_LOG,
+    "score_leader": TRAINING_LOG,
     "benchmark_proposals": pa.schema(_proposal_fields()),
     "team_rounds": pa.schema(_round_fields(_BP)),
     "dev_rounds": pa.schema(_round_fields("agent_proposals")),

@@ -3,6 +3,7 @@
 The prompts are divided among the processes that train together, and what they found is put together in all of them.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -56,8 +57,10 @@ class DevCurve(TrainerCallback):
         system: str = "",
         own: Prompts = STANDARD,
         template: str = "",
+        limit: int = sys.maxsize,
     ) -> None:
         self._read = (system, template)
+        self._limit = limit
         self._own = own
         self._rows = rows
         self._reward = reward
@@ -88,12 +91,18 @@ class DevCurve(TrainerCallback):
             state.log_history[-1].update(figures)
             logs.update(figures)  # what trackers are told
 
+    def _written(self, model: Any, rows: Sequence[dict[str, Any]]) -> list[Written]:
+        """The answers that are judged, one per row."""
+        return self._greedy(model, [row["prompt"] for row in rows])
+
+    def _greedy(self, model: Any, prompts: Sequence[str]) -> list[Written]:
+        return greedy(model, self._tokenizer, prompts, self._max_new_tokens, self._budget, *self._read)
+
     def _measure(self, model: Any) -> dict[str, float]:
         state = PartialState()
         mine = share(len(self._rows), state.process_index, state.num_processes)
         rows = [self._rows[i] for i in mine]
-        prompts = [row["prompt"] for row in rows]
-        written = greedy(model, self._tokenizer, prompts, self._max_new_tokens, self._budget, *self._read)
+        written = self._written(model, rows)
         judged = self._reward.judge(rows, [w.text for w in written], [w.cut_off for w in written])
         own = [
             (i, _Seen(j.correct, j.well_formed, j.reward > 0, audit(row, j.region, w.cut_off, self._own)))

@@ -6,9 +6,9 @@ off by default. A group is one prompt: a task and a proposal set.
 
 import heapq
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import torch
@@ -65,6 +65,22 @@ PANELS = {
 """Curves of the plot beside the log, by title."""
 
 
+class Variant(NamedTuple):
+    """What another algorithm than GRPO brings, on the same prompts and under the same settings.
+
+    Attributes:
+        trainer: Its trainer.
+        prepare: Called with that trainer before it trains.
+        curve: What measures the leader on dev prompts.
+        panels: Further curves of the plot.
+    """
+
+    trainer: type[LeaderTrainer]
+    prepare: Callable[[Any], None]
+    curve: type[DevCurve] = DevCurve
+    panels: Mapping[str, Sequence[str]] = {}
+
+
 @dataclass
 class Survey:
     """What the one pass over the training prompts finds on its way."""
@@ -85,6 +101,7 @@ def train(
     tokens: int | None = None,
     later: Callable[..., LaterRounds] | None = None,
     key: Key | None = None,
+    variant: Variant | None = None,
 ) -> dict[str, Any]:
     """Train the leader on prompts and write its checkpoint and training log; returns the manifest's stats.
 
@@ -97,6 +114,7 @@ def train(
             `settings.steps` steps.
         later: Makes the source of prompts of later rounds; None trains on the prompts as they are.
         key: By what the prompts of a pass are ordered; None leaves them as the seed draws them.
+        variant: Another algorithm; None is GRPO.
 
     Raises:
         BadInput: A term of the reward that is not there or gives nonsense, too few prompts, a prompt too long for the
@@ -161,7 +179,7 @@ def train(
     needs_workers = not survey.kinds <= {"exact", "option", "number"}
     grading = ctx.experiment.grading
     with Reward(terms, needs_workers, opening, settings.truncated, ends, grading) as reward:
-        trainer = (RoundsTrainer if later else LeaderTrainer)(
+        trainer = (variant.trainer if variant else RoundsTrainer if later else LeaderTrainer)(
             model=model,
             reward_funcs=reward,
             args=_config(settings, schedule, section.max_new_tokens, limit, revision, arguments(schedule, output)),
@@ -180,16 +198,20 @@ def train(
             generating = range(0, steps, iterations)
             trainer.later = later(trainer.prompt_limit, tokenizer, rows, indices_of_step, generating)
             trainer.leading = Sampling(ctx.experiment.inference.temperature, 1.0, section.max_new_tokens)
+        if variant:
+            variant.prepare(trainer)
         best = None
         if shown := _dev_rows(dev, settings.eval_prompts):
-            reads = (section.system_prompt, ctx.experiment.prompts, section.template)
-            trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings, *reads))
+            reads = (section.system_prompt, ctx.experiment.prompts, section.template, trainer.prompt_limit)
+            curve = variant.curve if variant else DevCurve
+            trainer.add_callback(curve(shown, reward, tokenizer, section.max_new_tokens, settings, *reads))
             mode = "team" if any(row["mode"] == "team" for row in shown) else "solo"
             best = Best(output, f"dev/{mode}/correct", ctx.writer.keep) if settings.keep_best else None
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
         table = fit(trainer, ctx, output, _SAID, rows_of_step, best)
-    put_plot(ctx, table, PANELS | ({"reward's own terms": terms.metrics} if terms.own else {}))
+    more = variant.panels if variant else {}
+    put_plot(ctx, table, {**PANELS, **more, **({"reward's own terms": terms.metrics} if terms.own else {})})
     return {"headline": _headline(table, len(rows), trainer.state.global_step)}
 
 

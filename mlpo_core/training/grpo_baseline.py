@@ -4,7 +4,7 @@ Matched to MLPO by optimizer steps, or by the tokens that MLPO put through the l
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from mlpo_core.context import Context
 from mlpo_core.prompts.leader import leader_prompt
@@ -17,14 +17,28 @@ from mlpo_core.types import Split, stable_id
 def run(ctx: Context) -> dict[str, Any]:
     """Train the leader alone; the training log of `mlpo_leader` says how long."""
     settings = ctx.experiment.grpo
-    mlpo_log = ctx.inputs["mlpo_leader"].table()
-    steps = max(mlpo_log["step"].to_pylist())
-    tokens = int(training_log.last(mlpo_log, "num_tokens") or 0) if settings.match == "tokens" else None
-    matched = settings.model_copy(update={"steps": steps})
-    return train(ctx, matched, _solo(ctx, "train"), _solo(ctx, "dev"), tokens)
+    budget = budget_of(ctx, settings.match)
+    matched = settings.model_copy(update={"steps": budget.steps})
+    return train(ctx, matched, solo_prompts(ctx, "train"), solo_prompts(ctx, "dev"), budget.tokens)
 
 
-def _solo(ctx: Context, split: Split) -> Iterator[dict[str, Any]]:
+class Budget(NamedTuple):
+    """How long a baseline trains."""
+
+    steps: int
+    """MLPO's."""
+    tokens: int | None
+    """Those that MLPO put through the leader, where they decide; else the steps do."""
+
+
+def budget_of(ctx: Context, match: Literal["steps", "tokens"]) -> Budget:
+    """What the training log of `mlpo_leader` says that it took."""
+    log = ctx.inputs["mlpo_leader"].table()
+    tokens = int(training_log.last(log, "num_tokens") or 0) if match == "tokens" else None
+    return Budget(max(log["step"].to_pylist()), tokens)
+
+
+def solo_prompts(ctx: Context, split: Split) -> Iterator[dict[str, Any]]:
     """Solo prompts of the tasks that the filter kept, in the columns of `mlpo_dataset`."""
     hard = {row["task_id"] for row in ctx.inputs["hard_tasks"].rows(("task_id", "kept")) if row["kept"]}
     for task in read_tasks(ctx.inputs["tasks"], {split}).values():

@@ -51,6 +51,7 @@ class LeaderTrainer(Sharded, GRPOTrainer):
         system: The leader's system message.
         template: Further arguments of its chat template (see `mlpo_core.types.Request`).
         rollout_tokens: Most tokens of completions that are decoded together.
+        turn: Tells the completions of one step apart that the same row gets, for their random numbers.
     """
 
     row_ids: Sequence[str]
@@ -58,6 +59,7 @@ class LeaderTrainer(Sharded, GRPOTrainer):
     system: str = ""
     template: str = ""
     rollout_tokens: int = sys.maxsize
+    turn: tuple[int, ...] = ()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -126,7 +128,7 @@ class LeaderTrainer(Sharded, GRPOTrainer):
         """TRL's with vLLM or fields of its own; else completions that share their prompt's prefill."""
         if self._trl_samples():
             return super()._generate_single_turn(prompt_ids, *arguments, **options)
-        seed = (self.args.seed, self.state.global_step, self.accelerator.process_index)
+        seed = (self.args.seed, self.state.global_step, self.accelerator.process_index, *self.turn)
         sampling = Sampling(self.temperature, self.top_p, cast(int, self.max_completion_length))
         policy = self.accelerator.unwrap_model(self.model_wrapped)
         ends = cast(list[int], self.eos_token_ids)

@@ -49,6 +49,8 @@ class Reward:
     """
 
     __name__ = "reward"
+    found: Sequence["Judged"] = ()
+    """Of the last call, in its order."""
 
     def __init__(
         self,
@@ -90,7 +92,7 @@ class Reward:
             {name: values[i] for name, values in columns.items() if isinstance(values, list)} for i in range(len(texts))
         ]
         cut_off = [self.is_cut_off(ids) for ids in completion_ids] if completion_ids else [False] * len(texts)
-        judged = self.judge(rows, texts, cut_off)
+        judged = self.found = self.judge(rows, texts, cut_off)
         if log_metric:
             log_metric("correct", sum(j.correct for j in judged) / len(texts))
             log_metric("well_formed", sum(j.well_formed for j in judged) / len(texts))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import RL, GRPOBaseline
+from mlpo_core.experiment import RL, GRPOBaseline, SCoRe
 from mlpo_core.experiment.training import BUILT_IN_TERMS
 from mlpo_core.plugins import REWARDS, load
 from mlpo_core.types import Task
@@ -101,7 +101,7 @@ def terms_of(settings: RL) -> Terms:
     Raises:
         BadInput: A term of its own cannot be found.
     """
-    section = "grpo" if isinstance(settings, GRPOBaseline) else "mlpo"
+    section = {GRPOBaseline: "grpo", SCoRe: "score"}.get(type(settings), "mlpo")
     weights: dict[str, float] = {}
     own: list[Own] = []
     for i, term in enumerate(settings.reward):

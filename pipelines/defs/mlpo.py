@@ -7,4 +7,5 @@ ASSETS = [
     stage_asset("mlpo_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
     stage_asset("grpo_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
     stage_asset("deferral_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
+    stage_asset("score_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
 ]

@@ -1,4 +1,5 @@
-"""A leader that defers and a router that selects, through a whole chain in Dagster, and led to another team there."""
+"""Leaders that defer and that correct themselves, and a router that selects, through a whole chain in Dagster, and led
+to another team there."""
 
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from tests.core.training import small
 from tests.pipelines.conftest import Workshop
 from tests.pipelines.results import failure, metadata
 
-METHODS = ["single", "select_llm", "deferral_leader"]
+METHODS = ["single", "select_llm", "deferral_leader", "score_leader"]
+ATTEMPTS = ["score_leader/team", "score_leader/first", "score_leader/solo"]
 
 
 def team(*agents: str) -> dict[str, object]:
@@ -58,8 +60,10 @@ def test_deferral_and_selection_through_a_whole_chain(workshop: Workshop, leader
         assert "deferral_leader" in made
         _answers_are_those_of_the_team(made, ["good", "fair", "poor"] if name == "home" else ["poor", "good"])
         figures = from_table(Dataset(made["benchmark_report"]).table())
-        assert {m.method for m in figures if m.table == "accuracy"} >= {"select_llm", "deferral_leader"}
-        assert [m.value for m in figures if (m.table, m.method, m.metric) == ("training", "deferral_leader", "steps")]
+        assert {m.method for m in figures if m.table == "accuracy"} >= {"select_llm", "deferral_leader", *ATTEMPTS}
+        for leader_ in ("deferral_leader", "score_leader"):
+            assert [m.value for m in figures if (m.table, m.method, m.metric) == ("training", leader_, "steps")]
+        assert "SCoRe" not in Dataset(made["benchmark_report"]).read_file("report.md").decode()
     assert str(metadata(result, "deferral_leader")["outcome"]).startswith("reused version")
     assert str(metadata(result, "team_rounds")["outcome"]).startswith("made version")
 
@@ -68,13 +72,15 @@ def _answers_are_those_of_the_team(made, agents: list[str]) -> None:
     """Every test task once by every method; an answer is that of a member, or none where none was named."""
     rows = list(Dataset(made["benchmark_predictions"]).rows())
     tasks = {row["task_id"] for row in rows}
-    methods = [*(f"single:{agent}" for agent in agents), "select_llm", "deferral_leader"]
+    methods = [*(f"single:{agent}" for agent in agents), "select_llm", "deferral_leader", *ATTEMPTS]
     assert {(r["method"], r["task_id"]) for r in rows} == {(m, t) for m in methods for t in tasks}
     assert len(rows) == len(methods) * len(tasks) > 0
     given = {t: {r["extracted"] for r in rows if r["task_id"] == t and r["method"][:7] == "single:"} for t in tasks}
     chosen = [r for r in rows if r["method"] in ("select_llm", "deferral_leader")]
     assert all(r["extracted"] in given[r["task_id"]] for r in chosen if r["extracted"] is not None)
     assert all(r["extracted"] is not None for r in chosen if r["method"] == "select_llm")
+    calls = {r["method"]: r["generations"] for r in rows}
+    assert [calls[method] for method in ATTEMPTS] == [len(agents) + 1, 1, 2]
     deferred = [r for r in chosen if r["method"] == "deferral_leader"]
     assert {r["generations"] for r in deferred} == {len(agents) + 1}
     assert any(r["extracted"] is not None for r in deferred), "the leader learnt to name somebody"

@@ -29,6 +29,7 @@ ASSETS = {
     "mlpo_leader",
     "grpo_leader",
     "deferral_leader",
+    "score_leader",
     "benchmark_proposals",
     "team_rounds",
     "dev_rounds",

@@ -27,16 +27,19 @@ from mlpo_core.benchmark.report.team_views import team_plots, team_tables
 from mlpo_core.benchmark.report.views import View, markdown, plain, rows_markdown
 from mlpo_core.context import Context
 from mlpo_core.listening import addresses
+from mlpo_core.methods.score_leader import NAME as SCORE
 from mlpo_core.progress import log
 from mlpo_core.rounds.latency import read_latency
 from mlpo_core.store import Dataset
 from mlpo_core.store.lineage import chain
 
 NOT_COMPARED: Mapping[str, str] = {
-    "SCoRe": "self-correction by multi-turn RL: no code was released by its authors, and it is not built here",
+    "SCoRe": "self-correction by multi-turn RL: trained and compared where benchmark.methods names score_leader",
     "ACC-Collab": "an actor and a critic trained together: not built here",
 }
-"""Baselines of the paper that are not part of this project."""
+"""Baselines of the paper that are not part of a report."""
+_STANDS_FOR: Mapping[str, str] = {"SCoRe": SCORE}
+"""The leader by whose methods one of them is compared."""
 _IN_METADATA = ("headline", "comparison-all", "benchmarks", "rounds", "majority", "ties", "answers", "training")
 
 
@@ -76,7 +79,7 @@ def make(ctx: Context) -> dict[str, Any]:
         "cost": headline.costs(figures),
         "notes": notes,
         "not_run": not_run,
-        "not_compared": NOT_COMPARED,
+        "not_compared": _not_compared(outcomes),
         "tables": tables,
         "cards": cards(ctx.inputs),
         "conversations": addresses.usual(addresses.tasks(ctx.partition)),
@@ -122,6 +125,11 @@ def _costs(outcomes: Outcomes, ctx: Context, versions: Mapping[str, Dataset]) ->
     yield from training_costs(ctx.inputs)
     yield from totals(versions)
     yield from dollars(ctx.experiment, versions)
+
+
+def _not_compared(outcomes: Outcomes) -> dict[str, str]:
+    led = {way.method.partition("/")[0] for way in outcomes.answers}
+    return {name: reason for name, reason in NOT_COMPARED.items() if _STANDS_FOR.get(name) not in led}
 
 
 def _absent(not_run: Mapping[str, str]) -> Iterator[Metric]:

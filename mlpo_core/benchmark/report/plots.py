@@ -37,6 +37,13 @@ CURVES: Mapping[str, tuple[str, bool]] = {
     "loss": ("Loss", False),
 }
 """Training curves: title, and whether it is a share, by TRL's name of the metric."""
+_ATTEMPTS: Mapping[str, tuple[str, bool]] = {
+    "first/correct": ("Sampled first attempts that are right", True),
+    "second/differs": ("Second attempts that say something else", True),
+    "second/corrects": ("Second attempts that make right what was wrong", True),
+    "second/spoils": ("Second attempts that make wrong what was right", True),
+}
+"""The same of a leader that corrects itself."""
 _OWN_TERM = "reward/"
 """What the names of the metrics of an experiment's own terms of the reward begin with."""
 
@@ -156,7 +163,7 @@ def training_plots(inputs: Mapping[str, Dataset]) -> list[Plot]:
     found: list[Plot] = []
     logged = {m for log in logs.values() for m in pc.unique(log["metric"]).to_pylist() if m.startswith(_OWN_TERM)}
     own = {metric: (f"Reward, {metric.removeprefix(_OWN_TERM)}", False) for metric in sorted(logged)}
-    for metric, (title, share) in {**CURVES, **own}.items():
+    for metric, (title, share) in {**CURVES, **_ATTEMPTS, **own}.items():
         series: dict[str, tuple[list[float], list[float]]] = {}
         for asset, log in logs.items():
             rows = log.filter(pc.equal(log["metric"], metric))

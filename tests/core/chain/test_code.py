@@ -74,7 +74,7 @@ def test_a_negated_reward_costs_the_leaders_trained_by_it(edited) -> None:
     source = (CORE / "training" / "rewards.py").read_text()
     line = next(line for line in source.splitlines() if line.strip().startswith("return "))
     found = changed(edited, "mlpo_core.training.rewards", line, line.replace("return ", "return -1 * "))
-    assert found == {"mlpo_leader", "grpo_leader"}
+    assert found == {"mlpo_leader", "grpo_leader", "score_leader"}
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,14 @@ def test_a_deferral_leader_is_planned_where_it_is_trained() -> None:
     assert "deferral_leader" not in {c.stage for c in plan(load(PAPER, ("benchmark.methods=[single]",))).costs}
 
 
+def test_a_leader_that_corrects_itself_is_planned_where_it_is_trained() -> None:
+    costs = {c.stage: c for c in plan(load(PAPER, ("benchmark.methods=[score_leader]",))).costs}
+    made, alone = costs["score_leader"], costs["grpo_leader"]
+    assert made.rows == 2 * alone.rows and made.completion_tokens == 2 * alone.completion_tokens
+    assert made.prompt_tokens > 2 * alone.prompt_tokens  # a second prompt shows the first answer
+    assert "score_leader" not in {c.stage for c in plan(load(PAPER)).costs}
+
+
 def test_a_prompt_that_cannot_fit_is_refused() -> None:
     with pytest.raises(BadInput, match=r"leader\.max_context"):
         plan(load(PAPER, ("leader.max_context=2048",)))

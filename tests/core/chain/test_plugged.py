@@ -41,6 +41,7 @@ def test_what_the_file_names_may_be_left_out_or_stand_elsewhere() -> None:
         "mlpo.reward=[lab_evil:bad]",
         "mlpo.reward.0=lab_evil:bad",
         "grpo.reward=[{lab_evil:bad: 1.0}]",
+        "score.reward=[lab_evil:bad]",
         "filter.keep=lab_evil:bad",
         "mlpo.curriculum=lab_evil:bad",
         "benchmark.methods=[single, lab_evil:bad]",

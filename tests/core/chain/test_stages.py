@@ -56,7 +56,8 @@ EVALUATED = {"team_rounds"} | REPORTED
         ("benchmark.votes=[3,5]", REPORTED),
         ("benchmark.claims=[[mlpo_leader/team,any_correct]]", REPORTED - {"benchmark_predictions"}),
         ("launcher=ray", set()),
-        ("seed=2", set(CHAIN) - {"deferral_leader", "dev_rounds"}),
+        ("score.alpha=3.0", set()),
+        ("seed=2", set(CHAIN) - {"deferral_leader", "score_leader", "dev_rounds"}),
     ],
 )
 def test_one_knob_changes_exactly_what_depends_on_it(override: str, changed: set[str]) -> None:

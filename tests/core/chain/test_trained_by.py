@@ -48,7 +48,7 @@ def test_leaders_are_the_others_and_all_else_is_its_own(store: Store) -> None:
     make_all(store, "home")
     make_all(store, "away")
     home, away = versions(find("home"), store), versions(find("away"), store)
-    assert home.keys() == away.keys() == STAGES.keys() - {"deferral_leader", "dev_rounds"}
+    assert home.keys() == away.keys() == STAGES.keys() - {"deferral_leader", "score_leader", "dev_rounds"}
     shared = {asset for asset in home if home[asset].key == away[asset].key}
     assert shared >= TRAINING | {"tasks"}
     own = {"base_models", "agent_proposals", "benchmark_proposals", "team_rounds", "benchmark_report"}
@@ -95,3 +95,14 @@ def test_a_leader_is_not_tested_on_what_it_was_trained_on(store: Store) -> None:
 def test_keys_of_other_stages_do_not_read_who_trained(store: Store) -> None:
     away = find("away")
     assert "trained_by" not in origin(STAGES["tasks"], away, {}).config["config"]
+
+
+def test_a_leader_that_the_other_does_not_train_is_refused_in_words(store: Store, tmp_path: Path) -> None:
+    found = {name: yaml.safe_load((tmp_path / f"{name}.yaml").read_text()) for name in ("home", "away")}
+    found["away"]["benchmark"] = {"methods": ["mlpo_leader", "score_leader/solo"]}
+    (tmp_path / "away.yaml").write_text(yaml.safe_dump(found["away"]))
+    with pytest.raises(BadInput, match=r"score_leader/solo is answered by the score_leader of home .*Name it there"):
+        find("away")
+    found["home"]["benchmark"] = {"methods": ["score_leader/first"]}
+    (tmp_path / "home.yaml").write_text(yaml.safe_dump(found["home"]))
+    assert find("away").trained_by == "home"

@@ -15,6 +15,7 @@ from mlpo_core.experiment import Agent, Prompts, load, parse
 from mlpo_core.experiment.prompts import LARGEST, NAMES
 from mlpo_core.prompts.agent import agent_prompt
 from mlpo_core.prompts.connector import connector, connector_prompt
+from mlpo_core.prompts.correction import correction_prompt
 from mlpo_core.prompts.leader import answers_shown, leader_prompt, with_absent
 from mlpo_core.prompts.revision import debate_prompt, revision_prompt
 from mlpo_core.prompts.template import compiled, loops, standard, used
@@ -47,6 +48,7 @@ def every_text() -> dict[str, str]:
         found[f"connector {n}"] = connector(task, None)
         found[f"connector {n} s"] = connector(task, "5 & <")
         found[f"creq {n}"] = connector_prompt(task, "try\n")
+        found[f"correction {n}"] = correction_prompt(task, "I think.\n")
         found[f"absent {n}"] = with_absent(task, "p", 2, 3)
     return found
 
@@ -197,8 +199,11 @@ def test_a_template_is_in_the_key_of_the_stages_that_use_it_and_its_place_in_non
     report, rounds = {"benchmark_report", "published_leader"}, {"team_rounds", "dev_rounds"}
     assert changed(agent=texts["agent"]) == {"agent_proposals", "benchmark_proposals"} | rounds | report
     assert changed(debate=texts["debate"]) == {"team_rounds"} | report
-    assert changed(solo=texts["solo"]) == {"sft_dataset", "mlpo_dataset", "grpo_leader"} | rounds | report
+    assert (
+        changed(solo=texts["solo"]) == {"sft_dataset", "mlpo_dataset", "grpo_leader", "score_leader"} | rounds | report
+    )
     assert changed(leader=texts["leader"]) == {"sft_dataset", "mlpo_dataset", "mlpo_leader"} | rounds | report
+    assert changed(correction=texts["correction"]) == {"score_leader"} | report
     assert changed(connector=texts["connector"]) == {"sft_dataset"} | report
     inline = experiments.read(str(write(tmp_path, f"prompts: {json.dumps({'agent': 'Q {{ question }}'})}\n")))
     filed = experiments.read(str(write(tmp_path, FOLDER, agent="Q {{ question }}")))

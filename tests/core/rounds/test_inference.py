@@ -14,7 +14,7 @@ from mlpo_core.store import Dataset
 from tests import mini_chain as mini
 
 N, T = 5, 3
-LEADERS = ("base_models", "mlpo_leader", "sft_leader", "deferral_leader")
+LEADERS = ("base_models", "mlpo_leader", "sft_leader", "deferral_leader", "score_leader")
 
 
 class World:
@@ -256,6 +256,51 @@ def test_a_leader_that_defers_gives_the_answer_of_the_seat_it_names(make, world,
     assert {t: (r["extracted"], r["correct"], r["generations"]) for t, r in rows.items()} == {
         f"t{n:05d}": ("0", n == 0, 4) for n in range(N)
     }
+
+
+def test_a_leader_corrects_the_first_answer_that_it_reads_and_both_are_paid_for(make, world, monkeypatch):
+    def second_thoughts(*_, **__):
+        def write(request):
+            world.prompts.append(("", request.prompt))
+            n = int(request.prompt.split("Say ")[1].split(".")[0])
+            return f"<answer>{n if 'first answer' in request.prompt else -n}</answer>"
+
+        return mini.ScriptedEngine(write)
+
+    monkeypatch.setattr(inference, "open_engine", second_thoughts)
+    _, predict = make(methods=["score_leader/solo", "score_leader/first"])
+    rounds, data = predict()
+    attempts = {(r["method"], r["task_id"], r["round"]): r for r in rounds.rows()}
+    assert len(attempts) == 3 * N
+    again = attempts["score_leader/solo", "t00003", 1]
+    assert again["input_ids"] == [attempts["score_leader/solo", "t00003", 0]["generation_id"]]
+    assert sum("Your first answer:\n<answer>-3</answer>" in prompt for _, prompt in world.prompts) == 1
+    assert sum("Say 3." in prompt for _, prompt in world.prompts) == 2, "both methods share the first answer"
+    rows = {(r["method"], r["task_id"]): r for r in data.rows()}
+    for n in range(N):
+        solo, first = (rows[f"score_leader/{which}", f"t{n:05d}"] for which in ("solo", "first"))
+        assert (solo["extracted"], solo["correct"], solo["generations"], solo["rounds"]) == (str(n), True, 2, 0)
+        assert (first["correct"], first["generations"]) == (n == 0, 1)
+        assert solo["completion_tokens"] == 2 * first["completion_tokens"] and solo["source_ids"] == [
+            attempts["score_leader/solo", f"t{n:05d}", 1]["generation_id"]
+        ]
+
+
+def test_a_first_answer_that_would_not_fit_is_shown_by_its_end_and_said_so(make, monkeypatch):
+    monkeypatch.setattr(
+        inference, "open_engine", lambda *_, **__: mini.ScriptedEngine(lambda _: "long " * 200 + "<answer>1</answer>")
+    )
+    _, predict = make(methods=["score_leader/solo"])
+    rounds, _ = predict()
+    for row in rounds.rows():
+        assert (row["shortened"] or "").startswith("tail:") == (row["round"] == 1)
+
+
+def test_a_leader_that_corrects_itself_leads_a_team_as_mlpos_does(make):
+    _, predict = make(methods=["score_leader/team", "mlpo_leader/team"])
+    _, data = predict()
+    spent = {(r["method"], r["rounds"]): r["generations"] for r in data.rows()}
+    assert {spent["score_leader/team", t] == spent["mlpo_leader/team", t] for t in (1, 2, T)} == {True}
 
 
 def test_a_leaders_own_samples_are_voted_on_at_equal_calls(make, world, monkeypatch):

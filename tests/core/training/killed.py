@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mlpo_core.training import fit, mlpo, resume, sft
+from mlpo_core.training import fit, mlpo, resume, score, sft
 from tests.core.training import small
 
-RUN = {"sft_leader": sft.run, "mlpo_leader": mlpo.run}
+RUN = {"sft_leader": sft.run, "mlpo_leader": mlpo.run, "score_leader": score.run}
 ROUNDS = {
     "team": {"agents": [{"name": "a", "model": "agent"}, {"name": "b", "model": "agent"}]},
     "mlpo": {"rounds": 3, "refresh_steps": 2},
@@ -24,7 +24,7 @@ ROUNDS = {
 def main(root: str, asset: str, step: int, where: str, sections: dict[str, Any]) -> None:
     """Run the stage over the input versions below `root`, and die."""
     inputs = small.Inputs(root)
-    for name in ("base_models", "sft_dataset", "mlpo_dataset"):
+    for name in ("base_models", "sft_dataset", "mlpo_dataset", "tasks", "hard_tasks", "mlpo_leader"):
         if ref := inputs.store.find(name, "input"):
             inputs.refs[name] = ref
     small.grade_by_letters()

@@ -23,7 +23,7 @@ from mlpo_core.mlpo.seats import write as write_seats
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.store import Dataset, Origin, Store, VersionRef
 from mlpo_core.training import rewards
-from mlpo_core.types import Verdict
+from mlpo_core.types import Verdict, task_id
 
 _FAMILIES = {
     "llama": (LlamaConfig, LlamaForCausalLM),
@@ -155,6 +155,30 @@ class Inputs:
             partition="test",
             sharding=experiment.sharding,
         )
+
+
+def add_solo_tasks(inputs: Inputs, steps: int = 6, tokens: float = 9000.0) -> None:
+    """Sixteen tasks, all of them hard, and the training log of an MLPO leader: what a baseline without a team reads."""
+    rows = [solo_task(n) for n in range(16)]
+    inputs.add("tasks", rows)
+    of = {"benchmark": "procedural", "n": 1, "n_correct": 0, "correct_rate": 0.0, "kept": True, "reason": "kept"}
+    inputs.add("hard_tasks", [{**of, "task_id": row["task_id"], "split": row["split"]} for row in rows])
+    inputs.add("mlpo_leader", [{"step": steps, "metric": "num_tokens", "value": tokens}])
+
+
+def solo_task(number: int) -> dict[str, Any]:
+    """A row of `tasks`; every fourth is a dev task."""
+    question = f"{number}+1"
+    return {
+        "task_id": task_id("procedural", "sum", question, ()),
+        "benchmark": "procedural",
+        "subject": "sum",
+        "split": "dev" if number % 4 == 3 else "train",
+        "question": question,
+        "choices": [],
+        "answer": str(number + 1),
+        "answer_kind": "exact",
+    }
 
 
 def grade_by_letters() -> None:

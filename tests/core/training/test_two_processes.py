@@ -1,4 +1,4 @@
-"""MLPO under torchrun: with groups that carry no advantage left out, two processes make one process's leader."""
+"""MLPO and SCoRe under torchrun: two processes make one process's leader, with groups of no advantage left out."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ from safetensors.torch import load_file
 
 from mlpo_core.context import Context
 from mlpo_core.store.files import Folder
-from mlpo_core.training import leader_trainer, mlpo
+from mlpo_core.training import leader_trainer, mlpo, score
 from tests.core.training import small, two_processes
 from tests.support import REPOSITORY, free_port
 
 
 def folder(ctx: Context) -> Folder:
     """Where a stage has written."""
-    return ctx.store.folder.join("mlpo_leader", ctx.writer.key)
+    return ctx.store.folder.join(ctx.writer.asset, ctx.writer.key)
 
 
 def weights(ctx: Context) -> dict[str, torch.Tensor]:
@@ -40,6 +40,7 @@ def test_two_processes_train_the_leader_of_one(inputs, tmp_path, monkeypatch, le
 
     The processes then hold different numbers of groups with an advantage, and must still run in step.
     """
+    small.add_solo_tasks(inputs)
     port = str(free_port())
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", port]
     done = subprocess.run(
@@ -66,3 +67,12 @@ def test_two_processes_train_the_leader_of_one(inputs, tmp_path, monkeypatch, le
     torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
     start = load_file(tmp_path / "leader" / "model.safetensors")
     assert max(float((one[name] - start[name]).abs().max()) for name in one) > 1e-3, "nothing was trained"
+
+    alone, together = (
+        inputs.under(root).context("score_leader", two_processes.experiment())
+        for root in (str(tmp_path / "alone"), f"{inputs.store.root}/given")
+    )
+    score.run(alone)
+    one = weights(alone)
+    torch.testing.assert_close(weights(together), one, rtol=1e-4, atol=1e-5)
+    assert max(float((one[name] - start[name]).abs().max()) for name in one) > 1e-3, "SCoRe trained nothing"

@@ -1,6 +1,6 @@
-"""The MLPO stage in every process of `torchrun --nproc_per_node 2 -m tests.core.training.two_processes ROOT`.
+"""MLPO and SCoRe in every process of `torchrun --nproc_per_node 2 -m tests.core.training.two_processes ROOT`.
 
-Once with the policy's own completions under `ROOT`, once with given ones under `ROOT/given`.
+MLPO once with the policy's own completions under `ROOT`, then both with given ones under `ROOT/given`.
 """
 
 import sys
@@ -11,7 +11,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object
 
 from mlpo_core.experiment import Experiment
-from mlpo_core.training import dealing, leader_trainer, mlpo, skipping
+from mlpo_core.training import dealing, leader_trainer, mlpo, score, skipping
 from mlpo_core.types import stable_seed
 from tests.core.training import small
 
@@ -22,7 +22,8 @@ FIRST_LETTER, LETTERS = 6, 52
 
 def experiment() -> Experiment:
     """Four groups a step, each a micro-batch of its own."""
-    return small.experiment(mlpo={"prompts_per_step": 4, "group_size": GROUP, "micro_batch_size": GROUP})
+    own = {"prompts_per_step": 4, "group_size": GROUP, "micro_batch_size": GROUP}
+    return small.experiment(mlpo=own, benchmark={"methods": ["score_leader"]})
 
 
 def give_completions() -> None:
@@ -57,7 +58,7 @@ def uneven_work() -> tuple[list[int], list[int], list[int]]:
 def main(root: str) -> None:
     """Run the stage over the input versions below `root` in every process."""
     inputs = small.Inputs(root)
-    for name in ("base_models", "mlpo_dataset"):
+    for name in ("base_models", "mlpo_dataset", "tasks", "hard_tasks", "mlpo_leader"):
         ref = inputs.store.find(name, "input")
         assert ref
         inputs.refs[name] = ref
@@ -76,6 +77,7 @@ def main(root: str) -> None:
     for start in range(0, 12, 2):  # two micro-batches are a step
         assert abs(sum(mine[start : start + 2]) - sum(others[start : start + 2])) <= 1, everywhere
         assert mine[start] >= mine[start + 1] and others[start] >= others[start + 1], everywhere
+    score.run(inputs.under(f"{root}/given").context("score_leader", experiment()))
 
 
 def _given(_: Any, prompts: Sequence[Sequence[int]], *__: Any) -> list[list[int]]:
