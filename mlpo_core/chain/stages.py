@@ -82,6 +82,7 @@ _RL = (
     "num_iterations",
     "rollouts",
     "rollout_batch_tokens",
+    "keep_rollouts",
     "eval_steps",
     "eval_prompts",
 )

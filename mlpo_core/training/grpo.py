@@ -26,6 +26,7 @@ from mlpo_core.training import log as training_log
 from mlpo_core.training.curriculum import Key, ordered
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
+from mlpo_core.training.kept_rollouts import KeptRollouts
 from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
 from mlpo_core.training.prefix_cache import observe
@@ -177,6 +178,10 @@ def train(
             trainer.add_callback(DevCurve(shown, reward, tokenizer, section.max_new_tokens, settings, *reads))
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
+        if settings.keep_rollouts:  # told last, so that it knows which step is
+            kept = KeptRollouts(ctx.writer, reward, settings.keep_rollouts)
+            trainer.generated = kept.generated
+            trainer.add_callback(kept)
         table = fit(trainer, ctx, output, ("correct", "zero_variance_share", "completions/mean_length"), rows_of_step)
     put_plot(ctx, table, PANELS | ({"reward's own terms": terms.metrics} if terms.own else {}))
     return {"headline": _headline(table, len(rows), trainer.state.global_step)}

@@ -4,7 +4,7 @@ Also guarded prompts, exact zeros where rewards are equal, and errors that name 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -38,12 +38,14 @@ class LeaderTrainer(GRPOTrainer):
         prompt_limit: Tokens that a prompt may take; a longer one is an error, since TRL has no cap and cuts nothing.
         system: The leader's system message.
         rollout_tokens: Most tokens of completions that are decoded together.
+        generated: Told of every batch of rollouts: the 0-based step, its rows, and their advantages.
     """
 
     row_ids: Sequence[str]
     prompt_limit: int
     system: str = ""
     rollout_tokens: int = sys.maxsize
+    generated: Callable[[int, Sequence[dict[str, Any]], Sequence[float]], None] | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -102,6 +104,8 @@ class LeaderTrainer(GRPOTrainer):
         gathered: Any = self.accelerator.gather(equal.float())
         self._metrics["train"]["zero_variance_share"].append(gathered.mean().item())
         output["row"] = torch.tensor([row["row"] for row in inputs], device=groups.device)
+        if self.generated:
+            self.generated(self.state.global_step, inputs, output["advantages"].tolist())
         return output
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
