@@ -221,7 +221,7 @@ ROLLOUTS = pa.schema(
         _f("well_formed", B, doc="whether it is a thought, then an answer, and nothing else"),
         _f("reward", F64, doc="what it was worth"),
         _f("terms", pa.list_(pa.struct([("term", S), ("value", F64)])), doc="what each term of the reward adds"),
-        _f("advantage", F64, doc="its reward minus the mean of its group"),
+        _f("advantage", F64, doc="how far its reward is above the mean of its group"),
     ]
 )
 """One row per completion that a leader was trained on, at kept steps; those of a prompt stand together."""

@@ -113,7 +113,7 @@ class Library:
         return self._training(ref)
 
     def _training(self, ref: VersionRef) -> Training:
-        return self._trainings.get(ref.key, lambda: Training(Dataset(ref, sets_aside=False)))
+        return self._trainings.get(ref.url, lambda: Training(Dataset(ref, sets_aside=False)))
 
     def written(self, volume: Volume, text: str) -> set[str]:
         """The tasks to which some agent or leader wrote a text."""
