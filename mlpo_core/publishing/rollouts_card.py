@@ -34,15 +34,16 @@ def rollouts_card(leader: Dataset, experiment: Experiment, licence: str) -> str:
     kept, settings = steps(leader), experiment.mlpo
     sections = [
         f"# {plain(experiment.name)}: rollouts on which its leader was trained",
-        "What the leader wrote while GRPO trained it, with what the reward gave for it. One file per kept step, one row "
-        "per completion; those of a prompt stand together and are a group. Prompts show the answers of its team, or none.",
+        "What the leader wrote while GRPO trained it, with what the reward gave for it. One file per kept step, one "
+        "row per completion; those of a prompt stand together and are a group. Prompts show the answers of its team, "
+        "or none.",
         "## Columns",
         table(["column", "type", "what it holds"], [[f.name, str(f.type), doc(f)] for f in ROLLOUTS]),
         "## Sources and licences",
         table(["benchmark", "from", "licence"], sources(experiment)),
         f"The base leader, which wrote the completions as it was trained: licence {plain(licence)}. Answers of the "
-        "team stand in prompts, under whatever its models' licences ask. **The licence of the whole is unknown**: nobody "
-        "has chosen one; find out which you may give before you pass this on.",
+        "team stand in prompts, under whatever its models' licences ask. **The licence of the whole is unknown**: "
+        "nobody has chosen one; find out which you may give before you pass this on.",
         "## Figures",
         table(
             ["what", "value"],
