@@ -111,9 +111,10 @@ def _named(leader: Dataset) -> str:
 
 def _line(group: Group) -> str:
     right, written = sum(group.correct), len(group.correct)
+    low, high = min(group.advantages), max(group.advantages)
     return (
         f"step {group.step}, prompt {group.prompt_id} ({group.mode}, task {group.task_id}): {right} of {written} "
-        f"right, mean reward {group.reward:.3g}, advantages {min(group.advantages):+.3g} to {max(group.advantages):+.3g}"
+        f"right, mean reward {group.reward:.3g}, advantages {low:+.3g} to {high:+.3g}"
     )
 
 
