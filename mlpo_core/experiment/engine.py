@@ -6,10 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, field_validator, model_serializer
 from pydantic_core import PydanticCustomError
 
-from mlpo_core.experiment.section import CREDENTIALS, Count, Location, Section
+from mlpo_core.experiment.section import CREDENTIALS, KEYS, Count, Location, Section
 
-KEYS = "keys"
-"""Context of a dump for a version's key: what changes no row is left out."""
 OF_NO_ROW = frozenset(
     {
         "base_url",

@@ -2,11 +2,23 @@
 
 import os
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic_core import PydanticCustomError
 
+KEYS = "keys"
+"""Context of a dump for a version's key: what changes no row is left out."""
+IF_SET = "in a key only where it is set"
+"""Marks a setting of a `Grown` section: keys from before there was such a setting stay."""
 CREDENTIALS = "credentials"
 """Type of an error whose input must not be repeated."""
 _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
@@ -42,3 +54,20 @@ class Section(BaseModel):
     """A part of an experiment. Unknown keys are errors, and so are numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Grown(Section):
+    """A section that has got further settings since there are keys; those are marked `IF_SET`."""
+
+    @model_serializer(mode="wrap")
+    def _later_settings_where_set(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        data = dump(self)
+        return self.in_key(data) if info.context == KEYS else data
+
+    @classmethod
+    def in_key(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """What of the section, as plain data, stands in a key."""
+        later = {
+            n: f.get_default(call_default_factory=True) for n, f in cls.model_fields.items() if IF_SET in f.metadata
+        }
+        return {name: value for name, value in data.items() if name not in later or value != later[name]}

@@ -4,19 +4,17 @@ Learning rates, group size and batch sizes are not in the paper's public record:
 """
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
-from mlpo_core.experiment.engine import KEYS
 from mlpo_core.experiment.mix import Mix
-from mlpo_core.experiment.section import Count, Section, Share
+from mlpo_core.experiment.section import IF_SET, Count, Grown, Section, Share
 
 BUILT_IN_TERMS = ("correct", "format")
 """Terms of the reward that are no plug-in."""
 AS_DRAWN = "none"
 HARD_LAST = "hard_last"
-_LATER = "keep_rollouts"
 _TERM = re.compile(r"[^\W\d][\w.:-]{0,199}")
 
 
@@ -48,7 +46,7 @@ class SFT(Section):
     """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
 
 
-class RL(Section):
+class RL(Grown):
     """GRPO as the paper describes it: Dr. GRPO corrections, no value network, KL off."""
 
     steps: Count = 200
@@ -75,7 +73,7 @@ class RL(Section):
     rollouts: Literal["transformers", "vllm"] = "transformers"
     rollout_batch_tokens: Count = 65536
     """Rows × (prompt + new tokens) that the leader decodes at once with transformers, for rollouts and dev figures."""
-    keep_rollouts: int = Field(default=10, ge=0)
+    keep_rollouts: Annotated[int, Field(ge=0), IF_SET] = 10
     """Keep what the leader wrote at every so many steps, with rewards and advantages, in its version's `rollouts/`; at
     the first and the last step too. 0 keeps none."""
     save_steps: Count = 50
@@ -84,13 +82,6 @@ class RL(Section):
     lora_rank: int = Field(default=0, ge=0)
     gradient_checkpointing: bool | None = None
     """Run every layer a second time in the backward pass instead of keeping its activations. None: on CUDA."""
-
-    @model_serializer(mode="wrap")
-    def _in_keys_where_set(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
-        """What came later stands in keys only where it is set: what was trained before is not trained again."""
-        data = dump(self)
-        unset = info.context == KEYS and data.get(_LATER) == RL.model_fields[_LATER].default
-        return {name: value for name, value in data.items() if name != _LATER} if unset else data
 
     @property
     def term_names(self) -> tuple[str, ...]:
