@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mlpo_core.listening import addresses
 from mlpo_core.store import Dataset
+from mlpo_core.store.rollouts import steps
 from pipelines.artifacts import url
 from pipelines.lineage import column_lineage, column_schema
 
@@ -52,6 +53,7 @@ def describe(
         **_plots(dataset),
         **_pages(dataset),
         **_conversations(ref.asset, partition),
+        **_training(dataset, partition),
         "preview": dg.MetadataValue.md(_preview(dataset, tasks)),
     }
 
@@ -100,6 +102,14 @@ def _conversations(asset: str, partition: str | None) -> dict[str, Any]:
     """Where the conversations of the experiment are read, where they are served."""
     link = addresses.linked(addresses.tasks(partition)) if partition and asset in _VIEWED else None
     return {"conversations": dg.MetadataValue.url(link)} if link else {}
+
+
+def _training(dataset: Dataset, partition: str | None) -> dict[str, Any]:
+    """Where the training of a leader is read, where that is served and rollouts of it are kept."""
+    if not partition or not steps(dataset):
+        return {}
+    link = addresses.linked(addresses.training(partition, dataset.ref.asset))
+    return {"training": dg.MetadataValue.url(link)} if link else {}
 
 
 def _page(dataset: Dataset, name: str) -> dg.MetadataValue:

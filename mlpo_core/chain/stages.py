@@ -86,6 +86,7 @@ _RL = (
     "num_iterations",
     "rollouts",
     "rollout_batch_tokens",
+    "keep_rollouts",
     "eval_steps",
     "eval_prompts",
     "keep_best",

@@ -143,17 +143,14 @@ def cells(rows: Iterable[Row]) -> list[str]:
     return sorted(found)
 
 
-def text(chain: Chain, wanted: str) -> str:
-    """The chain of one id as text."""
-    up = ancestors(chain, wanted)
-    down = descendants(chain, wanted, up[0].asset)
+def told(up: Sequence[Row], down: Sequence[Row]) -> list[str]:
+    """The chain of one row as lines: what led to it, the row first, and what it led to."""
     lines = ["came from:", *(_line(r) for r in up), "", f"led to {len(down)} rows:"]
     lines += [_line(r) for r in down[:20]]
     if len(down) > 20:
         lines.append(f"  … and {len(down) - 20} more")
     counted = cells([*up, *down])
-    lines += ["", "counts in the report as:", *(f"  {c}" for c in counted or [UNCOUNTED])]
-    return "\n".join(lines)
+    return [*lines, "", "counts in the report as:", *(f"  {c}" for c in counted or [UNCOUNTED])]
 
 
 def _line(row: Row) -> str:

@@ -11,8 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlpo_core.benchmark.report.page import render
-from mlpo_core.chain.trace import LINKS, UNCOUNTED, Chain, Row, Rows, ancestors, as_row, cells, descendants, found_by
+from mlpo_core.chain.trace import (
+    LINKS,
+    UNCOUNTED,
+    Chain,
+    Row,
+    Rows,
+    ancestors,
+    as_row,
+    cells,
+    descendants,
+    found_by,
+    told,
+)
+from mlpo_core.chain.trace_training import Taught, taught
 from mlpo_core.context import Context
+from mlpo_core.store import Dataset
 from mlpo_core.store.lineage import chain as versions_behind
 from mlpo_core.store.schemas import VOLATILE
 from mlpo_core.store.writer import Writer
@@ -61,6 +75,8 @@ class Story(NamedTuple):
     made: int
     """Rows made of it; `down` has the first of them."""
     cells: Sequence[str]
+    taught: Sequence[Taught] = ()
+    """What is told of the leaders that it trained, or that wrote it."""
 
 
 class Unfinished:
@@ -77,15 +93,31 @@ class Unfinished:
             yield from (table.select(list(columns)) if columns else table).to_batches()
 
 
-def page(chain: Chain, wanted: str) -> bytes:
+def page(chain: Chain, wanted: str, leaders: Mapping[str, Dataset], partition: str) -> bytes:
     """The page of one id.
+
+    Args:
+        chain: Where its rows are.
+        wanted: The id.
+        leaders: Those of the experiment that keep rollouts.
+        partition: The experiment.
 
     Raises:
         BadInput: No row has this id.
     """
     up = ancestors(chain, wanted)
     down = descendants(chain, wanted, up[0].asset)
-    return _render([_story(chain, wanted, up, down)])
+    return _render([_story(chain, wanted, up, down)._replace(taught=taught(leaders, partition, up, down))])
+
+
+def text(chain: Chain, wanted: str, leaders: Mapping[str, Dataset], partition: str) -> str:
+    """The same as text, without the rows' own. Arguments and errors as there."""
+    up = ancestors(chain, wanted)
+    down = descendants(chain, wanted, up[0].asset)
+    lines = told(up, down)
+    for leader in taught(leaders, partition, up, down):
+        lines += ["", f"{leader.title}:", *(f"  {line}" for line in leader.lines)]
+    return "\n".join(lines)
 
 
 def put_examples(ctx: Context) -> None:

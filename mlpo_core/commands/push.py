@@ -1,4 +1,4 @@
-"""Send a published leader and its traces to the Hugging Face hub, where the experiment's file says."""
+"""Send a published leader, its traces and its rollouts to the Hugging Face hub, where the experiment's file says."""
 
 import argparse
 
@@ -9,11 +9,11 @@ from mlpo_core.experiment import Experiment
 from mlpo_core.progress import say
 from mlpo_core.publishing.hub import Parcel, send, token
 from mlpo_core.publishing.licences import UNKNOWN
-from mlpo_core.publishing.parcels import of_leader, of_traces
+from mlpo_core.publishing.parcels import of_leader, of_rollouts, of_traces
 from mlpo_core.serving.source import version_of
 from mlpo_core.store import Dataset, Store, VersionRef
 
-_LEADER, _TRACES = "published_leader", "sft_dataset"
+_LEADER, _TRACES, _TRAINED = "published_leader", "sft_dataset", "mlpo_leader"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,16 +47,19 @@ def _parcels(experiment: Experiment, store: Store) -> list[Parcel]:
     if push is None:
         raise BadInput(
             f"{experiment.name}: its file has no push_to_hub, so nothing is sent. Write into it: "
-            "push_to_hub: {leader: OWNER/NAME, sft: OWNER/NAME}"
+            "push_to_hub: {leader: OWNER/NAME, sft: OWNER/NAME, rollouts: OWNER/NAME}"
         )
     found = versions(experiment, store)
+    licence = Dataset(found[_LEADER]).manifest.stats["headline"]["licence"] if _LEADER in found else UNKNOWN
     parcels: list[Parcel] = []
     if push.leader:
         parcels.append(of_leader(push.leader, push.private, _made(_LEADER, "leader", experiment, store, found)))
     if push.sft:
         traces = _made(_TRACES, "sft", experiment, store, found)
-        licence = Dataset(found[_LEADER]).manifest.stats["headline"]["licence"] if _LEADER in found else UNKNOWN
         parcels.append(of_traces(push.sft, push.private, traces, owner(_TRACES, experiment), licence))
+    if push.rollouts:
+        trained = _made(_TRAINED, "rollouts", experiment, store, found)
+        parcels.append(of_rollouts(push.rollouts, push.private, trained, owner(_TRAINED, experiment), licence))
     return parcels
 
 

@@ -1,10 +1,11 @@
-"""The rows that led to an id, and what it led to."""
+"""The rows that led to an id, what it led to, and which rollouts taught the leaders behind it."""
 
 import argparse
 from pathlib import Path
 
-from mlpo_core.chain.trace import datasets, text
-from mlpo_core.chain.trace_page import page
+from mlpo_core.chain.trace import datasets
+from mlpo_core.chain.trace_page import page, text
+from mlpo_core.chain.trace_training import trained
 from mlpo_core.errors import BadInput
 from mlpo_core.progress import say
 from mlpo_core.store import Store
@@ -25,11 +26,11 @@ def run(options: argparse.Namespace) -> None:
     refusals: list[str] = []
     for partition in partitions:
         try:
-            chain = datasets(store, partition)
+            chain, leaders = datasets(store, partition), trained(store, partition)
             if options.html:
-                options.html.write_bytes(page(chain, options.id))
+                options.html.write_bytes(page(chain, options.id, leaders, partition))
             else:
-                say(f"experiment {partition}\n{text(chain, options.id)}")
+                say(f"experiment {partition}\n{text(chain, options.id, leaders, partition)}")
             return
         except BadInput as error:
             refusals.append(str(error))

@@ -1,4 +1,4 @@
-"""`push_to_hub`: to which repositories of the Hugging Face hub a leader and its traces may be sent."""
+"""`push_to_hub`: to which repositories of the Hugging Face hub a leader, its traces and its rollouts may be sent."""
 
 from typing import Annotated, Self
 
@@ -21,12 +21,14 @@ class PushToHub(Section):
     """`OWNER/NAME` of the model repository for the folder of `published_leader`; empty: it is not sent."""
     sft: _Repository = ""
     """`OWNER/NAME` of the dataset repository for the traces of `sft_dataset`; empty: they are not sent."""
+    rollouts: _Repository = ""
+    """`OWNER/NAME` of the dataset repository for the rollouts that `mlpo_leader` keeps; empty: they are not sent."""
     private: bool = True
     """Whether repositories are private. One that is there and public is refused then, not filled; one that is there
     and private stays so."""
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
-        if not self.leader and not self.sft:
-            raise ValueError("names no repository: give leader: OWNER/NAME, sft: OWNER/NAME or both")
+        if not self.leader and not self.sft and not self.rollouts:
+            raise ValueError("names no repository: give leader, sft or rollouts: OWNER/NAME, or several")
         return self

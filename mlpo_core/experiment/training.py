@@ -119,6 +119,9 @@ class RL(Training):
     rollouts: Literal["transformers", "vllm"] = "transformers"
     rollout_batch_tokens: Count = 65536
     """Rows × (prompt + new tokens) that the leader decodes at once with transformers, for rollouts and dev figures."""
+    keep_rollouts: Annotated[int, Field(ge=0), IF_SET] = 10
+    """Keep what the leader wrote at every so many steps, with rewards and advantages, in its version's `rollouts/`; at
+    the first and the last step too. 0 keeps none."""
     save_steps: Count = 50
     eval_steps: Count = 50
     eval_prompts: int = Field(default=64, ge=0)

@@ -1,7 +1,7 @@
 """Where the pages of `mlpo view` are: who links to them needs no server at hand."""
 
 import os
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 VARIABLE = "MLPO_VIEWER_URL"
 """Environment variable: where readers reach the viewer; without it nothing links there."""
@@ -17,6 +17,20 @@ def tasks(experiment: str) -> str:
 def task(experiment: str, task_id: str) -> str:
     """The path of one task."""
     return f"{tasks(experiment)}/{quote(task_id, safe='')}"
+
+
+def training(experiment: str, leader: str = "", step: int | None = None, prompt_id: str = "") -> str:
+    """The path of a leader's training, of a step of it, or of one group of that step.
+
+    Args:
+        experiment: Its name.
+        leader: The asset; empty is the one that the pages show first.
+        step: Of which rollouts are kept.
+        prompt_id: Of the group.
+    """
+    parts = [f"/{quote(experiment, safe='/')}/training", *([str(step)] if step is not None else [])]
+    parts += [quote(prompt_id, safe="")] if prompt_id else []
+    return "/".join(parts) + (f"?{urlencode({'leader': leader})}" if leader else "")
 
 
 def linked(path: str) -> str | None:

@@ -28,10 +28,10 @@ def traces_card(traces: Dataset, experiment: Experiment, licence: str) -> str:
     """
     from huggingface_hub import DatasetCardData
 
-    sources = sorted({found for source in experiment.tasks if (found := dataset_on_hub(source))})
+    on_hub = sorted({found for source in experiment.tasks if (found := dataset_on_hub(source))})
     data = DatasetCardData(
         license=UNKNOWN,
-        source_datasets=sources or None,
+        source_datasets=on_hub or None,
         task_categories=["text-generation"],
         tags=["mlpo", "multi-agent", "sft"],
         configs=[{"config_name": "default", "data_files": [{"split": "train", "path": f"{FOLDER}/*.parquet"}]}],
@@ -43,9 +43,9 @@ def traces_card(traces: Dataset, experiment: Experiment, licence: str) -> str:
         "answers of its team, or none. Each such trace was graded again after it was put together. Rows of kind "
         "`replay` are documents that the base leader was pre-trained on.",
         "## Columns",
-        _table(["column", "type", "what it holds"], _columns(traces)),
+        table(["column", "type", "what it holds"], _columns(traces)),
         "## Sources and licences",
-        _table(["benchmark", "from", "licence"], _sources(experiment)),
+        table(["benchmark", "from", "licence"], sources(experiment)),
         f"The base leader, which wrote the completions: licence {plain(licence)}. Answers of the team stand in "
         "prompts, under whatever its models' licences ask. **The licence of the whole is unknown**: nobody has chosen "
         "one; find out which you may give before you pass this on.",
@@ -62,7 +62,8 @@ def _columns(traces: Dataset) -> list[list[str]]:
     return [[field.name, str(field.type), doc(field)] for field in traces.schema if field.name in stored]
 
 
-def _sources(experiment: Experiment) -> list[list[str]]:
+def sources(experiment: Experiment) -> list[list[str]]:
+    """A line per benchmark: its name, where its tasks come from, and their licence."""
     return [
         [
             source.benchmark,
@@ -79,10 +80,11 @@ def _figures(stats: Mapping[str, Any]) -> list[str]:
     for title, values in stats.items():
         if isinstance(values, dict) and values:
             rows = [[str(name), str(value)] for name, value in cast("dict[Any, Any]", values).items()]
-            found += [f"### {plain(title)}", _table(["what", "value"], rows)]
+            found += [f"### {plain(title)}", table(["what", "value"], rows)]
     return found
 
 
-def _table(columns: list[str], rows: list[list[str]]) -> str:
+def table(columns: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown, of cells that are text."""
     lines = [f"| {' | '.join(map(plain, line))} |" for line in (columns, *rows)]
     return "\n".join([lines[0], f"|{'---|' * len(columns)}", *lines[1:]])

@@ -202,6 +202,29 @@ TRAINING_LOG = pa.schema(
     ]
 )
 """One row per (step, metric) of a trained checkpoint: loss, reward, zero-variance share, lengths, seconds."""
+ROLLOUTS = pa.schema(
+    [
+        _f("step", I32, doc="optimizer step for which it was written, from 1"),
+        _f("prompt_id", S, doc="the prompt: of mlpo_dataset, or of a solo prompt that the baseline made"),
+        _f("task_id", S, doc="the task"),
+        _f("benchmark", S, doc="of the task"),
+        _f("mode", S, doc="team or solo"),
+        _f("round", I32, doc="0-based round whose answers the prompt shows"),
+        _f("question", S, doc="of the task"),
+        _f("answer", S, doc="gold answer for the reward"),
+        _f("prompt", S, doc="user turn, as the leader read it"),
+        _f("completion", S, doc="what the leader wrote"),
+        _f("completion_tokens", I32, doc="tokens written"),
+        _f("truncated", B, doc="whether it was cut off at the length limit"),
+        _f("correct", B, doc="whether what the reward read of it is right"),
+        _f("marked", B, doc="whether that stood in `<answer>`"),
+        _f("well_formed", B, doc="whether it is a thought, then an answer, and nothing else"),
+        _f("reward", F64, doc="what it was worth"),
+        _f("terms", pa.list_(pa.struct([("term", S), ("value", F64)])), doc="what each term of the reward adds"),
+        _f("advantage", F64, doc="how far its reward is above the mean of its group"),
+    ]
+)
+"""One row per completion that a leader was trained on, at kept steps; those of a prompt stand together."""
 REWARDED = "audit/rewarded"
 """Metric: how many completions of the audit's fixed sample were rewarded."""
 AUDIT = ("audit/hedged", "audit/pasted", "audit/cut_off")

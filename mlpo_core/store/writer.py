@@ -40,6 +40,7 @@ class Writer:
         self._seen: set[str] = set()
         self._folders: dict[str, str] = {}
         """Under which name a folder, or a file on a remote root, is stored."""
+        self._discarded: set[str] = set()
         self._uploaded: dict[str, FileInfo] = {}
         self._kept = None if folder.is_local else Kept(folder.beside(PARTIAL), scratch_folder(folder, asset, key))
 
@@ -96,11 +97,24 @@ class Writer:
         """
         if not FILE.fullmatch(name) or name.startswith("part-"):
             raise ValueError(f"{name!r} cannot be the name of a file of a version")
+        self._discarded.discard(name)
         if not self._folder.is_local:
             self._folders[name] = file_named(name, hashlib.sha256(data).hexdigest())
             self._folder.create(self._folders[name], data)
         elif not self._finished():
             self._folder.replace(name, data)
+
+    def files(self) -> set[str]:
+        """The files that were `put`, by this run or an interrupted one."""
+        names = self._folder.names()
+        own = self._own(names)
+        return {own[name] for name in names if name in own and not PART.fullmatch(name)}
+
+    def discard(self, name: str) -> None:
+        """Leave out a file that an interrupted run has put. On a remote root another machine's version may hold it."""
+        if self._folder.is_local and not self._finished():
+            self._folder.remove(name)
+        self._discarded.add(name)
 
     def put_folder(self, name: str, local: Path) -> None:
         """Copy a local folder (a checkpoint) into this version.
@@ -199,7 +213,8 @@ class Writer:
         plain = [n for n in names if FILE.fullmatch(n) and not IN_A_FOLDER.search(n) and n not in (MANIFEST, FINDINGS)]
         if self._folder.is_local:
             return {name: name for name in plain}
-        self._folders = {**self._left(), **self._folders}
+        found = {**self._left(), **self._folders}
+        self._folders = {name: n for name, n in found.items() if name not in self._discarded}
         named = {self._folders[n]: n for n in self._folders}
         return {name: name for name in plain if not without_content(name) and name not in self._folders} | named
 

@@ -30,6 +30,7 @@ from mlpo_core.training.best import Best
 from mlpo_core.training.curriculum import Key, ordered
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
+from mlpo_core.training.kept_rollouts import KeptRollouts
 from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
 from mlpo_core.training.prefix_cache import observe
@@ -209,6 +210,10 @@ def train(
             best = Best(output, f"dev/{mode}/correct", ctx.writer.keep) if settings.keep_best else None
         if tokens is not None:
             trainer.add_callback(_StopAfterTokens(tokens))
+        if settings.keep_rollouts:  # told last, so that it knows which step is
+            kept = KeptRollouts(ctx.writer, reward, settings.keep_rollouts)
+            trainer.generated = kept.generated
+            trainer.add_callback(kept)
         table = fit(trainer, ctx, output, _SAID, rows_of_step, best)
     more = variant.panels if variant else {}
     put_plot(ctx, table, {**PANELS, **more, **({"reward's own terms": terms.metrics} if terms.own else {})})

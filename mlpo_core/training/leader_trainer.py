@@ -5,7 +5,7 @@ these short cuts do not know takes TRL's plain path, and the log says so.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -52,6 +52,7 @@ class LeaderTrainer(Sharded, GRPOTrainer):
         template: Further arguments of its chat template (see `mlpo_core.types.Request`).
         rollout_tokens: Most tokens of completions that are decoded together.
         turn: Tells the completions of one step apart that the same row gets, for their random numbers.
+        generated: Told of every batch of rollouts: the 0-based step, its rows, and their advantages.
     """
 
     row_ids: Sequence[str]
@@ -60,6 +61,7 @@ class LeaderTrainer(Sharded, GRPOTrainer):
     template: str = ""
     rollout_tokens: int = sys.maxsize
     turn: tuple[int, ...] = ()
+    generated: Callable[[int, Sequence[dict[str, Any]], Sequence[float]], None] | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -144,6 +146,8 @@ class LeaderTrainer(Sharded, GRPOTrainer):
         gathered: Any = self.accelerator.gather(equal.float())
         self._metrics["train"]["zero_variance_share"].append(gathered.mean().item())
         output["row"] = torch.tensor([row["row"] for row in inputs], device=groups.device)
+        if self.generated:
+            self.generated(self.state.global_step, inputs, output["advantages"].tolist())
         return output
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:

@@ -32,6 +32,17 @@ class Judged(NamedTuple):
     reward: float
     own: tuple[float, ...] = ()
     """What the experiment's own terms give, before their weights."""
+    terms: tuple[tuple[str, float], ...] = ()
+    """What each term adds to the reward, by name; nothing where a completion that was cut off is penalised."""
+
+
+class Scored(NamedTuple):
+    """A completion of a training step, with what the reward found in it."""
+
+    text: str
+    tokens: int
+    cut_off: bool
+    judged: Judged
 
 
 class Reward:
@@ -46,11 +57,13 @@ class Reward:
         truncated: `penalise` gives nothing to a completion that was cut off at the length limit.
         ends: Token ids one of which a completion ends in that was not cut off; needed to penalise.
         grading: What may be run to grade.
+
+    Attributes:
+        scored: What the last call of a training step has judged, in its order.
     """
 
+    scored: Sequence[Scored] = ()
     __name__ = "reward"
-    found: Sequence["Judged"] = ()
-    """Of the last call, in its order."""
 
     def __init__(
         self,
@@ -92,7 +105,10 @@ class Reward:
             {name: values[i] for name, values in columns.items() if isinstance(values, list)} for i in range(len(texts))
         ]
         cut_off = [self.is_cut_off(ids) for ids in completion_ids] if completion_ids else [False] * len(texts)
-        judged = self.found = self.judge(rows, texts, cut_off)
+        judged = self.judge(rows, texts, cut_off)
+        whole = [chat.restored(self._opening, text) for text in texts]
+        lengths = [len(ids) for ids in completion_ids or [()] * len(texts)]
+        self.scored = [Scored(*found) for found in zip(whole, lengths, cut_off, judged, strict=True)]
         if log_metric:
             log_metric("correct", sum(j.correct for j in judged) / len(texts))
             log_metric("well_formed", sum(j.well_formed for j in judged) / len(texts))
@@ -124,16 +140,21 @@ class Reward:
         ]
         own = self._terms.own_values(completions)
         return [
-            Judged(region, c.correct, c.well_formed, self._worth(c, values), values)
-            for region, c, values in zip(regions, completions, own, strict=True)
+            self._judged(region, completion, values)
+            for region, completion, values in zip(regions, completions, own, strict=True)
         ]
 
-    def _worth(self, completion: Completion, own: Sequence[float]) -> float:
-        if completion.cut_off and self._penalises:
-            return 0.0
-        marked = self._terms.correct * (1.0 if completion.marked else _UNMARKED)
-        worth = completion.correct * (marked + self._terms.format * completion.well_formed)
-        return sum((o.weight * value for o, value in zip(self._terms.own, own, strict=True)), start=worth)
+    def _judged(self, region: Region, completion: Completion, own: tuple[float, ...]) -> Judged:
+        terms: tuple[tuple[str, float], ...] = ()
+        worth = 0.0
+        if not (completion.cut_off and self._penalises):
+            right = completion.correct * self._terms.correct * (1.0 if completion.marked else _UNMARKED)
+            formed = completion.correct * self._terms.format * completion.well_formed
+            added = [(o.name, o.weight * value) for o, value in zip(self._terms.own, own, strict=True)]
+            built_in = (("correct", right, self._terms.correct), ("format", formed, self._terms.format))
+            terms = (*((name, value) for name, value, weight in built_in if weight), *added)
+            worth = sum((value for _, value in added), start=right + formed)
+        return Judged(region, completion.correct, completion.well_formed, worth, own, terms)
 
     def _graded(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[bool]:
         pairs = list(zip(tasks, responses, strict=True))

@@ -44,7 +44,9 @@ class RoundsTrainer(LeaderTrainer):
             self._metrics["train"]["revisions_correct"].append(sum(revised) / len(revised))
         return super()._generate_and_score_completions(
             [
-                {**row, "prompt": [{"role": "user", "content": shown.prompt}]} if shown else row
+                {**row, "prompt": [{"role": "user", "content": shown.prompt}], "round": shown.round}
+                if shown
+                else {**row, "round": 0}
                 for row, shown in zip(inputs, found, strict=True)
             ]
         )

@@ -49,7 +49,7 @@ class TurnReward:
             log_metric(name if before else f"first/{name}", value)
 
         self._reward(prompts, completions, logged, **columns)
-        found = self._reward.found
+        found = [scored.judged for scored in self._reward.scored]
         self.attempts = [Attempt(c[0]["content"], j) for c, j in zip(completions, found, strict=True)]
         earned = [j.reward for j in found]
         if not before:

@@ -1,4 +1,4 @@
-"""The pages: experiments, an experiment's tasks, one task, its report."""
+"""The pages: experiments, an experiment's tasks, one task, its report; and those of `training_pages`."""
 
 import traceback
 from collections.abc import Awaitable, Callable
@@ -12,14 +12,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mlpo_core.errors import BadInput, NotMade, Transient
 from mlpo_core.listening import addresses
 from mlpo_core.progress import log
-from mlpo_core.store.names import encoded
 from mlpo_core.viewer import listing
 from mlpo_core.viewer.guard import Guard
 from mlpo_core.viewer.library import Library, Volume
 from mlpo_core.viewer.listing import Side
 from mlpo_core.viewer.outcomes import OUTCOMES
 from mlpo_core.viewer.render import STATIC, page, static
-from mlpo_core.viewer.wanted import DIFFERENCES, Wanted, wanted
+from mlpo_core.viewer.training_pages import TrainingPages
+from mlpo_core.viewer.wanted import DIFFERENCES, Wanted, experiment_named, wanted
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -53,6 +53,7 @@ class Viewer:
         self.app.add_route("/{experiment:path}/tasks/{task}", self._task)
         self.app.add_route("/{experiment:path}/tasks", self._tasks)
         self.app.add_route("/{experiment:path}/report", self._report)
+        TrainingPages(library).add_to(self.app)
         self.app.add_route("/static/{name}", self._static)
         self.app.add_route("/", self._experiments)
         self.app.add_route("/{experiment:path}", self._experiment)
@@ -79,13 +80,13 @@ class Viewer:
         return HTMLResponse(page("experiments", rows=rows, root=self._library.store.root))
 
     def _experiment(self, request: Request) -> Response:
-        name = self._named(request)
+        name = experiment_named(request)
         if name not in self._library.names():
             raise HTTPException(404, f"there is no experiment {name!r:.100} with predictions under this root")
         return RedirectResponse(_tasks_path(name), 307)
 
     def _report(self, request: Request) -> Response:
-        name = self._named(request)
+        name = experiment_named(request)
         report = self._library.report(name)
         if report is None:
             raise NotMade(f"{name}: its benchmark_report has not been made.", "benchmark_report", name)
@@ -134,7 +135,7 @@ class Viewer:
 
     def _asked(self, request: Request) -> tuple[Volume, Wanted, Side, Side | None, listing.Listing]:
         """What a request asks for, and the tasks that this selects."""
-        volume = self._library.volume(self._named(request))
+        volume = self._library.volume(experiment_named(request))
         asked = wanted(request.query_params, volume.index)
         side = Side(volume.name, volume.index, asked.way, asked.seed)
         other = None
@@ -161,20 +162,10 @@ class Viewer:
             "report_path": f"{_tasks_path(volume.name).removesuffix('/tasks')}/report"
             if self._library.report(volume.name)
             else None,
+            "training_path": addresses.prefix() + addresses.training(volume.name)
+            if self._library.leaders(volume.name)
+            else None,
         }
-
-    def _named(self, request: Request) -> str:
-        """The experiment that an address names.
-
-        Raises:
-            HTTPException: None can have this name.
-        """
-        name: str = request.path_params["experiment"]
-        try:
-            encoded(name)
-        except BadInput as error:
-            raise HTTPException(404, str(error)) from error
-        return name
 
 
 def _tasks_path(name: str) -> str:

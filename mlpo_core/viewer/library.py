@@ -13,6 +13,7 @@ from mlpo_core.viewer.conversation import Conversation, Rows, conversation, read
 from mlpo_core.viewer.index import Index, build
 from mlpo_core.viewer.kept import Kept
 from mlpo_core.viewer.parts import Parts
+from mlpo_core.viewer.training import LEADERS, Training
 
 _PREDICTIONS = "benchmark_predictions"
 _REPORT = "benchmark_report"
@@ -63,6 +64,7 @@ class Library:
         self._names: tuple[float, list[str]] = (0.0, [])
         self._volumes = Kept[str, Volume](_INDICES)
         self._rows = Kept[tuple[str, str], Rows](_TASKS)
+        self._trainings = Kept[str, Training](_INDICES)
         self._searches = Kept[tuple[str, str], set[str]](_SEARCHES)
 
     def names(self) -> list[str]:
@@ -93,6 +95,25 @@ class Library:
         """The experiment's report, if it has one."""
         ref = self._ref(name, _REPORT)
         return Dataset(ref, sets_aside=False) if ref else None
+
+    def leaders(self, name: str) -> list[str]:
+        """The leaders of an experiment whose training can be read, the one with its team first."""
+        found = {leader: self._ref(name, leader) for leader in LEADERS}
+        return [leader for leader, ref in found.items() if ref and self._training(ref).steps]
+
+    def training(self, name: str, leader: str) -> Training:
+        """What is kept of the rollouts of a leader, one of `leaders`.
+
+        Raises:
+            BadInput: The leader was not trained, or its version is gone or damaged.
+        """
+        ref = self._ref(name, leader)
+        if ref is None:
+            raise NotMade(f"{name}: its {leader} has not been made under {self.store.root}.", leader, name)
+        return self._training(ref)
+
+    def _training(self, ref: VersionRef) -> Training:
+        return self._trainings.get(ref.url, lambda: Training(Dataset(ref, sets_aside=False)))
 
     def written(self, volume: Volume, text: str) -> set[str]:
         """The tasks to which some agent or leader wrote a text."""

@@ -26,6 +26,11 @@ _ROWS = 2048
 """Rows of a batch."""
 
 
+def at_once(dataset: Dataset) -> int:
+    """How many files of a version are read at the same time."""
+    return _AT_ONCE if Folder(dataset.ref.url).is_local else _AT_ONCE_REMOTE
+
+
 class Parts:
     """The parts of one version.
 
@@ -35,8 +40,7 @@ class Parts:
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
-        self._folder = Folder(dataset.ref.url)
-        self._at_once = _AT_ONCE if self._folder.is_local else _AT_ONCE_REMOTE
+        self._at_once = at_once(dataset)
         self._tasks: dict[str, pa.Array] = {}
         """By part, the tasks of which it has rows, as far as anybody asked."""
 
@@ -87,22 +91,42 @@ class Parts:
         return pa.Table.from_batches([batch.cast(schema) for batch in self._read(part, columns)], schema)
 
     def _read(self, part: PartInfo, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        path = self._folder.path(part.name)
-        with self._explained(path), self._folder.open(part.name) as file, decoding():
-            parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=not self._folder.is_local)
-            if parquet.metadata.num_rows != part.rows:
-                raise Unreadable(f"it has {parquet.metadata.num_rows} rows instead of {part.rows}")
-            if differs := difference(parquet.schema_arrow, self.dataset.schema, columns):
-                raise BadInput(f"{path} {differs}. Materialize {self.dataset.ref.asset} again")
-            for batch in parquet.iter_batches(_ROWS, columns=list(columns)):
-                batch.validate(full=True)
-                yield batch.select(list(columns))
+        return pages(self.dataset, part.name, columns, self.dataset.schema, part.rows)
 
-    @contextmanager
-    def _explained(self, path: str) -> Generator[None]:
-        try:
-            yield
-        except Unreadable as error:
-            raise BadInput(f"{path} is damaged: {error}. Materialize {self.dataset.ref.asset} again") from error
-        except FileNotFoundError as error:
-            raise BadInput(f"{path} is gone. Materialize {self.dataset.ref.asset} again") from error
+
+def pages(
+    dataset: Dataset, stored: str, columns: Sequence[str], schema: pa.Schema, rows: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Some columns of a Parquet file of a version, in batches.
+
+    Args:
+        dataset: The version.
+        stored: Under what name the file lies in it.
+        columns: Which.
+        schema: What the file must hold.
+        rows: How many, where that is known.
+
+    Raises:
+        BadInput: It is damaged, gone, or lacks a column.
+    """
+    folder, asset = Folder(dataset.ref.url), dataset.ref.asset
+    path = folder.path(stored)
+    with _explained(path, asset), folder.open(stored) as file, decoding():
+        parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=not folder.is_local)
+        if rows is not None and parquet.metadata.num_rows != rows:
+            raise Unreadable(f"it has {parquet.metadata.num_rows} rows instead of {rows}")
+        if differs := difference(parquet.schema_arrow, schema, columns):
+            raise BadInput(f"{path} {differs}. Materialize {asset} again")
+        for batch in parquet.iter_batches(_ROWS, columns=list(columns)):
+            batch.validate(full=True)
+            yield batch.select(list(columns))
+
+
+@contextmanager
+def _explained(path: str, asset: str) -> Generator[None]:
+    try:
+        yield
+    except Unreadable as error:
+        raise BadInput(f"{path} is damaged: {error}. Materialize {asset} again") from error
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} is gone. Materialize {asset} again") from error

@@ -1,11 +1,16 @@
-"""What a reader asks for: the part of an address behind its question mark, read and written."""
+"""What a reader asks for: an address, read, and the part behind its question mark, written too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
 from mlpo_core.benchmark.outcomes import Way
+from mlpo_core.errors import BadInput
+from mlpo_core.store.names import encoded
 from mlpo_core.viewer.index import Index
 
 _TRAINED = "mlpo_leader/team"
@@ -67,7 +72,7 @@ def wanted(given: Mapping[str, str], index: Index) -> Wanted:
     """Read a query; what names nothing stands for the default."""
     way = way_named(given.get("way", ""), index) or default_way(index)
     seeds = list(index.ways[way])
-    seed, page = (_number(given.get(name, "")) for name in ("seed", "page"))
+    seed, page = (number(given.get(name, "")) for name in ("seed", "page"))
     texts = {
         name: given.get(name, "").strip()[:_LONGEST]
         for name in ("outcome", "benchmark", "subject", "q", "where", "vs", "of", "differ")
@@ -85,7 +90,22 @@ def way_named(text: str, index: Index) -> Way | None:
     return next((way for way in index.ways if str(way) == text), None)
 
 
-def _number(text: str) -> int | None:
+def experiment_named(request: Request) -> str:
+    """The experiment that an address names.
+
+    Raises:
+        HTTPException: None can have this name.
+    """
+    name: str = request.path_params["experiment"]
+    try:
+        encoded(name)
+    except BadInput as error:
+        raise HTTPException(404, str(error)) from error
+    return name
+
+
+def number(text: str) -> int | None:
+    """A whole number; None where the text is none."""
     try:
         return int(text[:30])
     except ValueError:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from mlpo_core.chain.stages import STAGES
-from mlpo_core.store.schemas import SCHEMAS, doc, sources
+from mlpo_core.store.schemas import ROLLOUTS, SCHEMAS, doc, sources
 from scripts.pages.markdown import table
 
 INDEX = "assets/index.md"
@@ -30,7 +30,14 @@ def page(asset: str) -> str:
         f"([settings](../settings.md)).\n- **Function**: `{stage.function}`.\n\n"
         '`?` marks a column that may be null. "Taken from" names the columns that a value depends on.\n\n'
         f"{table(['column', 'type', 'holds', 'taken from'], [_row(field) for field in SCHEMAS[asset]])}"
+        f"{_rollouts() if any(name.endswith('.keep_rollouts') for name in stage.sections) else ''}"
     )
+
+
+def _rollouts() -> str:
+    """The columns of the rollouts that a leader's version keeps."""
+    rows = [_row(field)[:-1] for field in ROLLOUTS]
+    return f"\n\n## `rollouts/step-….parquet`\n\nOf every kept step.\n\n{table(['column', 'type', 'holds'], rows)}"
 
 
 def _row(field: pa.Field) -> list[str]:

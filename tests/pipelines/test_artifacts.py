@@ -21,6 +21,7 @@ from mlpo_core.viewer.guard import Guard
 from mlpo_core.viewer.library import Library
 from pipelines.artifacts import VARIABLE, Handler
 from pipelines.metadata import describe
+from tests.core.viewer import shelf
 from tests.pipelines.reports import put_report
 from tests.support import REPOSITORY, free_port, wait_for
 
@@ -82,6 +83,18 @@ def test_the_metadata_links_to_the_conversations_where_they_are_served(
     monkeypatch.setenv(addresses.VARIABLE, "https://lab.example/view/")
     link = describe(served.report, reused=False, partition="one--seed=1")["conversations"].url
     assert link == "https://lab.example/view/one--seed%3D1/tasks"
+
+
+def test_the_metadata_of_a_leader_links_to_its_training_where_that_is_kept_and_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = shelf.make(tmp_path, tasks=4)
+    ref = store.pointed(shelf.NAME, "grpo_leader")
+    assert ref
+    assert "training" not in describe(Dataset(ref), reused=False, partition=shelf.NAME)
+    monkeypatch.setenv(addresses.VARIABLE, "https://lab.example/view/")
+    link = describe(Dataset(ref), reused=False, partition=shelf.NAME)["training"].url
+    assert link == f"https://lab.example/view/{shelf.NAME}/training?leader=grpo_leader"
 
 
 def test_the_viewer_serves_the_same_report_and_the_report_leads_to_the_viewer(served: Served) -> None:

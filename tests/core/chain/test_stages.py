@@ -6,7 +6,7 @@ import pytest
 
 from mlpo_core.chain.stages import STAGES, key, origin
 from mlpo_core.experiment import Experiment, load
-from mlpo_core.experiment.section import Section
+from mlpo_core.experiment.section import IF_SET, Section
 from mlpo_core.store import VersionRef
 from mlpo_core.store.schemas import SCHEMAS, sources
 
@@ -94,9 +94,10 @@ def test_a_stage_sees_exactly_the_settings_that_its_key_covers(asset: str) -> No
         section = getattr(experiment, name)
         if not isinstance(section, Section) or name not in covered or name in declared:
             continue
-        for setting in type(section).model_fields:
+        for setting, field in type(section).model_fields.items():
             seen = hasattr(getattr(view, name), setting)
-            assert seen == (setting in covered[name]) == (f"{name}.{setting}" in declared), f"{name}.{setting}"
+            assert seen == (f"{name}.{setting}" in declared), f"{name}.{setting}"
+            assert IF_SET in field.metadata or seen == (setting in covered[name]), f"{name}.{setting}"
 
 
 def test_every_column_says_where_it_comes_from() -> None:

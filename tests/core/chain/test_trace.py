@@ -2,13 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_core.chain.trace import LINKS, ancestors, cells, datasets, descendants, text
-from mlpo_core.chain.trace_page import NAME, put_examples
+from mlpo_core.chain.trace import LINKS, ancestors, cells, datasets, descendants
+from mlpo_core.chain.trace_page import NAME, page, put_examples, text
+from mlpo_core.chain.trace_training import trained
 from mlpo_core.cli import main
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
+from mlpo_core.listening import addresses
 from mlpo_core.store import Origin, Store
-from mlpo_core.store.schemas import SCHEMAS
+from mlpo_core.store.rollouts import encoded, name_of
+from mlpo_core.store.schemas import ROLLOUTS, SCHEMAS
 from tests import mini_chain
 
 HOSTILE = "</pre><script src=http://evil/x.js></script><img src=x onerror=alert(1)> & </details>"
@@ -108,7 +111,7 @@ def test_a_round_on_a_dev_task_leads_back_to_its_task_and_on_to_later_rounds(sto
     assert [row.id for row in descendants(chain, "h0")] == ["h1", "h2"]
     assert [row.id for row in descendants(chain, "d1")] == ["h0", "h2", "h1"]
     assert ids(descendants(chain, "t3")) == {"d0", "d1", "h0", "h1", "h2"}
-    assert "led to 2 rows" in text(chain, "h0")
+    assert "led to 2 rows" in text(chain, "h0", {}, "tiny")
 
 
 def test_rounds_on_dev_tasks_have_a_page(stopping: Store, tmp_path: Path) -> None:
@@ -133,18 +136,18 @@ class Unread:
 @pytest.mark.parametrize("wanted", ["q1", "g0", "b0"])
 def test_rounds_on_dev_tasks_are_not_read_for_what_was_made_of_test_tasks(store: Store, wanted: str) -> None:
     chain = datasets(store, "tiny")
-    assert text({**chain, "dev_rounds": Unread()}, wanted) == text(chain, wanted)
+    assert text({**chain, "dev_rounds": Unread()}, wanted, {}, "tiny") == text(chain, wanted, {}, "tiny")
 
 
 def test_a_prediction_counts_in_a_named_report_cell(store: Store) -> None:
     chain = datasets(store, "tiny")
     assert cells(ancestors(chain, "q1")) == ["accuracy of mlpo_leader/team (T=2, seed 1) on bbh"]
-    assert "accuracy of mlpo_leader/team" in text(chain, "q1")
+    assert "accuracy of mlpo_leader/team" in text(chain, "q1", {}, "tiny")
 
 
 def test_an_unknown_id_is_refused(store: Store) -> None:
     with pytest.raises(BadInput, match="nowhere"):
-        text(datasets(store, "tiny"), "nowhere")
+        text(datasets(store, "tiny"), "nowhere", {}, "tiny")
 
 
 def test_an_experiment_without_data_is_refused(store: Store) -> None:
@@ -202,3 +205,68 @@ def test_a_checkpoint_has_no_trace_of_rows(store: Store) -> None:
     writer = store.writer("sft_leader", "new")
     put_examples(Context(mini_chain.experiment(), dict(datasets(store, "tiny")), writer, store, "tiny"))
     assert writer.get(NAME) is None
+
+
+@pytest.fixture
+def taught(store: Store) -> Store:
+    """A leader that was trained on two prompts of a training task at step 1, and on another task's at step 4."""
+    put(store, "tasks", [{"task_id": "t1", "split": "train"}, {"task_id": "t2", "split": "test"}], "u")
+    proposals = [{"proposal_id": f"p{i}", "task_id": "t1", "split": "train"} for i in range(3)]
+    put(store, "agent_proposals", proposals, "u")
+    prompts = [{"prompt_id": f"m{i}", "task_id": "t1", "proposal_ids": [f"p{i}"], "split": "train"} for i in range(2)]
+    put(store, "mlpo_dataset", prompts)
+    writer = store.writer("mlpo_leader", "k")
+    for step, groups in ((1, {"m0": "t1", "m1": "t1"}), (4, {"m9": "t9"})):
+        rows = [
+            {
+                **{f.name: EMPTY.get(str(f.type), []) for f in ROLLOUTS},
+                **{"step": step, "prompt_id": prompt, "task_id": task, "correct": right, "question": HOSTILE},
+                **{"reward": right + 0.1 * (prompt == "m1"), "advantage": right - 0.5},
+            }
+            for prompt, task in groups.items()
+            for right in (False, True)
+        ]
+        writer.put(name_of(step), encoded(rows))
+    writer.commit(Origin(inputs={}, input_keys={}, config={}, versions={}), {})
+    ref = store.find("mlpo_leader", "k")
+    assert ref is not None
+    store.point("tiny", ref)
+    return store
+
+
+def told(store: Store, wanted: str) -> str:
+    return text(datasets(store, "tiny"), wanted, trained(store, "tiny"), "tiny").partition("mlpo_leader k ")[2]
+
+
+def test_a_training_task_leads_to_the_steps_that_were_trained_on_it(taught: Store) -> None:
+    lines = told(taught, "t1")
+    assert "step 1, prompt m0" in lines and "step 1, prompt m1" in lines and "m9" not in lines
+    assert "1 of 2 right, mean reward 0.6, advantages -0.5 to +0.5" in lines
+    assert f"http://127.0.0.1:3090{addresses.training('tiny', 'mlpo_leader', 1, 'm0')}" in lines
+
+
+def test_a_prompt_and_a_proposal_lead_to_the_groups_of_their_own(taught: Store) -> None:
+    for wanted in ("m1", "p1"):
+        lines = told(taught, wanted)
+        assert "step 1, prompt m1" in lines and "m0" not in lines
+    assert "at none of its 2 kept steps" in told(taught, "p2")
+
+
+def test_an_answer_of_a_leader_leads_to_its_training(taught: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    for wanted in ("q1", "t2"):
+        lines = told(taught, wanted)
+        assert "rollouts of 2 steps are kept, from step 1 to 4" in lines
+        assert "best group: step 1, prompt m1" in lines and "worst group: step 1, prompt m0" in lines
+        assert addresses.training("tiny", "mlpo_leader") in lines
+    assert told(taught, "b0") == told(taught, "q1"), "what a leader read led to its answer"
+    assert main(["trace", "q1", "--root", taught.root]) == 0
+    assert "mlpo_leader k wrote it:" in capsys.readouterr().out
+
+
+def test_the_page_of_a_task_tells_it_too_as_text(taught: Store) -> None:
+    content = page(datasets(taught, "tiny"), "t1", trained(taught, "tiny"), "tiny").decode()
+    assert "mlpo_leader k was trained on it" in content and "prompt m1 (" in content and "<img" not in content
+
+
+def test_an_experiment_without_rollouts_tells_of_none(store: Store) -> None:
+    assert trained(store, "tiny") == {} and "wrote it" not in text(datasets(store, "tiny"), "q1", {}, "tiny")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -16,8 +17,9 @@ from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.config import OPERATION
 from mlpo_core.experiment.files import find
 from mlpo_core.experiment.reading import load
-from mlpo_core.publishing.parcels import of_traces
+from mlpo_core.publishing.parcels import of_rollouts, of_traces
 from mlpo_core.store import Dataset, Origin, Store
+from mlpo_core.store.rollouts import encoded, name_of
 from tests.hub_server import Hub, upload_hub
 
 TOKEN = "hf_thetokenofthistest"
@@ -26,7 +28,7 @@ MINE: dict[str, Any] = {
     "tasks": [{"benchmark": "procedural", "train": 4, "dev": 2, "test": 4}],
     "team": {"agents": [{"name": "a", "model": "pretrain:llama"}]},
     "leader": {"model": "pretrain:llama"},
-    "push_to_hub": {"leader": "owner/leader", "sft": "owner/traces"},
+    "push_to_hub": {"leader": "owner/leader", "sft": "owner/traces", "rollouts": "owner/rollouts"},
 }
 TRACE: dict[str, Any] = {
     "trace_id": "t",
@@ -42,6 +44,12 @@ TRACE: dict[str, Any] = {
     "draft_ids": ["d"],
     "tokens": 3,
 }
+ROLLOUT: dict[str, Any] = {
+    **{name: TRACE[name] for name in ("task_id", "benchmark", "mode", "prompt", "completion")},
+    **{"prompt_id": "p", "round": 0, "question": "1+1", "answer": "2", "completion_tokens": 1, "truncated": False},
+    **{"correct": True, "marked": False, "well_formed": False, "reward": 0.5, "advantage": 0.0},
+    "terms": [{"term": "correct", "value": 0.5}],
+}
 FILES = {"README.md": b"# A leader\n", "model.safetensors": bytes(range(256)) * 8}
 
 
@@ -55,11 +63,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     for name, data in FILES.items():
         (tmp_path / "leader" / name).write_bytes(data)
     rows = {"published_leader": [{"file": n, "bytes": len(d), "sha256": ""} for n, d in FILES.items()]}
-    for asset, these in {**rows, "sft_dataset": [TRACE]}.items():
+    for asset, these in {**rows, "sft_dataset": [TRACE], "mlpo_leader": []}.items():
         writer = store.writer(asset, "k")
         writer.write(0, these)
         if asset == "published_leader":
             writer.put_folder("leader", tmp_path / "leader")
+        for step in (1, 10) if asset == "mlpo_leader" else ():
+            writer.put(name_of(step), encoded([{**ROLLOUT, "step": step}]))
         stats = {"headline": {}, "Rows": {"clean": 1}, "Dropped": {"| <b>": 2}}
         writer.commit(Origin(inputs={}, input_keys={}, config={}, versions={}), stats)
         ref = store.find(asset, "k")
@@ -95,6 +105,10 @@ def test_nothing_is_sent_before_yes_and_then_all_of_it(
     assert made
     part = Dataset(made).manifest.parts[0].name
     assert traces.files[f"data/{part}"] == Dataset(made).read_part(part)
+    rollouts, trained = hub.repositories["dataset", "owner/rollouts"], store.pointed("mine", "mlpo_leader")
+    assert trained and rollouts.private
+    sent = {n: rollouts.files[f"data/{n.rpartition('/')[2]}"] for n in (name_of(1), name_of(10))}
+    assert sent == {n: Dataset(trained).read_file(n) for n in sent}
 
 
 def test_the_dataset_card_says_columns_rows_sources_and_licences(store: Store, tmp_path: Path) -> None:
@@ -110,6 +124,37 @@ def test_the_dataset_card_says_columns_rows_sources_and_licences(store: Store, t
     assert "1 rows" in text and "The licence of the whole is unknown" in text and "<b>" not in text
     data = DatasetCard(text).data.to_dict()
     assert data["license"] == "unknown" and data["configs"][0]["data_files"][0]["path"] == "data/*.parquet"
+
+
+def test_the_card_of_rollouts_says_columns_steps_and_terms_and_they_load(store: Store, tmp_path: Path) -> None:
+    made = store.pointed("mine", "mlpo_leader")
+    assert made
+    parcel = of_rollouts("owner/rollouts", True, Dataset(made), load(tmp_path / "mine.yaml"), "apache-2.0")
+    contents = parcel.contents()
+    assert {name: len(content) for name, content in contents.items() if isinstance(content, bytes)} == parcel.sizes
+    (tmp_path / "data").mkdir()
+    for name in ("data/step-000001.parquet", "data/step-000010.parquet"):
+        content = contents[name]
+        assert isinstance(content, bytes)
+        (tmp_path / name).write_bytes(content)
+    card = contents["README.md"]
+    assert isinstance(card, bytes)
+    text = card.decode()
+    assert "2, from 1 to 10" in text and "correct, format" in text and "licence apache" in text.replace("\\", "")
+    rows = datasets.load_dataset("parquet", data_files=str(tmp_path / "data" / "*.parquet"), cache_dir=str(tmp_path))
+    assert rows["train"]["step"] == [1, 10] and rows["train"][0]["terms"] == ROLLOUT["terms"]
+    for column in rows["train"].column_names:
+        assert f"| {column} |" in text.replace("\\", "")
+    assert DatasetCard(text).data.to_dict()["configs"][0]["data_files"][0]["path"] == "data/*.parquet"
+
+
+def test_a_leader_that_keeps_none_sends_none(store: Store, tmp_path: Path) -> None:
+    writer = store.writer("mlpo_leader", "bare")
+    writer.commit(Origin(inputs={}, input_keys={}, config={}, versions={}), {})
+    ref = store.find("mlpo_leader", "bare")
+    assert ref
+    with pytest.raises(BadInput, match=r"push_to_hub\.rollouts: .* keeps no rollouts"):
+        of_rollouts("owner/rollouts", True, Dataset(ref), load(tmp_path / "mine.yaml"), "unknown")
 
 
 def test_a_file_that_names_no_repository_sends_nothing(

@@ -11,7 +11,7 @@ import pytest
 
 from mlpo_core.cli import main
 from mlpo_core.errors import BadInput
-from mlpo_core.store import Dataset, Store
+from mlpo_core.store import Dataset, Origin, Store
 from mlpo_core.store.files import Folder
 from mlpo_core.store.manifest import MANIFEST
 from mlpo_core.store.names import MARKER
@@ -213,3 +213,19 @@ def test_what_killed_runs_left_is_swept_when_it_is_old_and_only_when_told(s3_roo
         "tasks/k/part-000000.parquet",
     ]
     assert list(kept.rows()) == [mini_chain.task(0)]
+
+
+def test_a_file_of_an_interrupted_run_is_left_out_where_that_is_said(root: str) -> None:
+    first = Store(root).writer("mlpo_leader", KEY)
+    for name in ("rollouts/step-000001.parquet", "rollouts/step-000009.parquet"):
+        first.put(name, name.encode())
+    again = Store(root).writer("mlpo_leader", KEY)
+    assert again.files() == {"rollouts/step-000001.parquet", "rollouts/step-000009.parquet"}
+    for name in sorted(again.files()):
+        again.discard(name)
+    again.put("rollouts/step-000001.parquet", b"made again")
+    again.commit(Origin({}, {}, {}, {}), {})
+    ref = Store(root).find("mlpo_leader", KEY)
+    assert ref
+    assert set(Dataset(ref).manifest.files) == {"rollouts/step-000001.parquet"}
+    assert Dataset(ref).read_file("rollouts/step-000001.parquet") == b"made again"

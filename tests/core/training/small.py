@@ -81,6 +81,7 @@ def experiment(**sections: Any) -> Experiment:
             "group_size": 4,
             "learning_rate": 1e-3,
             "save_steps": 2,
+            "keep_rollouts": 2,
             "eval_steps": 3,
             "eval_prompts": 2,
         },

@@ -75,10 +75,19 @@ def test_a_run_killed_anywhere_ends_with_the_weights_of_one_that_was_not(
     keep = {"loss", "reward", "correct", "num_tokens", "dev/team/well_formed", "completions/mean_length"}
     logs = [[r for r in _log(ctx) if r["metric"] in keep] for ctx in (straight, again)]
     assert logs[0] == logs[1]
+    kept = [_rollouts(ctx) for ctx in (straight, again)]
+    assert kept[0] == kept[1] and len(kept[0]) == (4 if asset == "mlpo_leader" else 0)
 
 
 def _log(ctx):
     from pyarrow.parquet import read_table
 
-    folder = Path(ctx.store.folder.join(ctx.writer.asset, ctx.writer.key).path())
-    return read_table(folder / "part-000000.parquet").to_pylist()
+    return read_table(_folder(ctx) / "part-000000.parquet").to_pylist()
+
+
+def _rollouts(ctx):
+    return {file.name: file.read_bytes() for file in _folder(ctx).glob("rollouts/*")}
+
+
+def _folder(ctx):
+    return Path(ctx.store.folder.join(ctx.writer.asset, ctx.writer.key).path())

@@ -28,6 +28,13 @@ def weights(ctx: Context) -> dict[str, torch.Tensor]:
     return load_file(written.path(name))
 
 
+def rollouts(ctx: Context) -> list[tuple[object, ...]]:
+    """What of its rollouts does not depend on the last digits of weights."""
+    names = sorted(name for name in folder(ctx).names() if name.startswith("rollouts/"))
+    rows = [row for name in names for row in read_table(folder(ctx).path(name)).to_pylist()]
+    return [(row["step"], row["prompt_id"], row["completion"], row["reward"], row["advantage"]) for row in rows]
+
+
 def dev_at_the_start(ctx: Context) -> dict[str, float]:
     """What the untrained leader gets of its dev prompts."""
     log = read_table(folder(ctx).path("part-000000.parquet")).to_pylist()
@@ -62,6 +69,7 @@ def test_two_processes_train_the_leader_of_one(inputs, tmp_path, monkeypatch, le
     one = weights(alone)
     together = inputs.under(f"{inputs.store.root}/given").context("mlpo_leader", two_processes.experiment())
     two = weights(together)
+    assert rollouts(together) == rollouts(alone) and len(rollouts(alone)) == 4 * 16
     assert len(dev_at_the_start(alone)) == 4
     assert dev_at_the_start(together) == dev_at_the_start(alone)
     torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)

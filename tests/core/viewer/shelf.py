@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpo_core.store import Origin, Store, VersionRef
+from mlpo_core.store.rollouts import encoded, name_of
 from mlpo_core.viewer.outcomes import OUTCOMES
 
 NAME, OTHER = "shelf", "shelf--leader=other,seed=1"
@@ -14,6 +15,8 @@ TEAM, SOLO, VOTE = "mlpo_leader/team", "mlpo_leader/solo", "majority_vote@3"
 _FIRST = {"agreed": "rrw", "settled": "rwv", "overridden": "rww", "synthesis": "wwv"}
 _FIRST |= {"lost": "rrw", "undecided": "rwv", "followed": "rww", "nobody": "wwv"}
 """Whether an agent's first answer is right (r), wrong (w), or wrong in another way (v)."""
+TAUGHT = {"mlpo_leader": range(1, 53), "grpo_leader": range(1, 3)}
+"""The leaders of the first experiment, and the steps of which rollouts are kept."""
 HOSTILE = 3
 """The task whose texts mean harm."""
 HARM = (
@@ -45,7 +48,50 @@ def make(root: Path | str, tasks: int = 64) -> Store:
         predictions = [p for n, t in enumerate(asked) for seed in SEEDS for p in _predictions(name, n, t, seed)]
         ref = _put(store, "benchmark_predictions", key, predictions, inputs)
         store.point(name, ref)
+    for leader, steps in TAUGHT.items():
+        store.point(NAME, _leader(store, leader, steps))
     return store
+
+
+def _leader(store: Store, leader: str, steps: Sequence[int]) -> VersionRef:
+    """A leader with rollouts of two groups a step, the first worth more; in step 2 a group's are all worth the same."""
+    writer = store.writer(leader, "e" * 20)
+    writer.write(0, [{"step": steps[-1], "metric": "loss", "value": 0.0}])
+    for step in steps:
+        writer.put(name_of(step), encoded(row for group in range(2) for row in _group(step, group)))
+    writer.commit(Origin({}, {}, {}, {"code": "1"}), {})
+    ref = store.find(leader, "e" * 20)
+    assert ref
+    return ref
+
+
+def _group(step: int, group: int) -> list[dict[str, Any]]:
+    task = _task(HOSTILE if group else step)
+    right = [not group] * 4 if step == 2 else [sample < (1 if group else 3) for sample in range(4)]
+    rewards = [1.1 * r for r in right]
+    return [
+        {
+            "step": step,
+            "prompt_id": f"prompt-{group}",
+            "task_id": task["task_id"],
+            "benchmark": task["benchmark"],
+            "mode": "solo" if group else "team",
+            "round": 0,
+            "question": task["question"],
+            "answer": task["answer"],
+            "prompt": f"{task['question']}\nThe team says: nothing.",
+            "completion": _text(task, f"the leader at step {step}", task["answer"], think=True),
+            "completion_tokens": 40,
+            "truncated": False,
+            "correct": is_right,
+            "marked": True,
+            "well_formed": True,
+            "reward": reward,
+            "terms": [{"term": "correct", "value": reward / 1.1}, {"term": "format", "value": 0.1 * reward / 1.1}],
+            "advantage": reward - sum(rewards) / 4,
+        }
+        for is_right, reward in zip(right, rewards, strict=True)
+    ]
 
 
 def _put(

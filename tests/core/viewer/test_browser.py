@@ -132,6 +132,44 @@ def test_the_keyboard_suffices(browser: Browser, base: str) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1400])
+def test_a_training_is_read_step_by_step_with_keys(browser: Browser, base: str, width: int) -> None:
+    page, wrong = opened(browser, width)
+    page.goto(f"{base}{addresses.tasks(shelf.NAME)}")
+    page.get_by_role("link", name="Training").click()
+    arrived(page, "/training$")
+    expect(page.locator(".steps li")).to_have_count(50)
+    assert fits(page)
+    page.get_by_label("Leader").select_option("grpo_leader")
+    arrived(page, "leader=grpo_leader")
+    expect(page.locator(".steps li")).to_have_count(2)
+    for key in ("j", "Enter"):
+        page.keyboard.press(key)
+    arrived(page, r"/training/1\?leader=grpo_leader")
+    expect(page.locator(".groups .dot")).to_have_count(8)
+    assert fits(page)
+    page.keyboard.press("n")
+    arrived(page, r"/training/2\?")
+    for key in ("j", "j", "Enter"):
+        page.keyboard.press(key)
+    arrived(page, r"/training/2/prompt-1\?")
+    expect(page.locator(".said")).to_have_count(4)
+    expect(page.locator(".said .think pre").first).to_contain_text("<script>window.pwned = 1</script>")
+    page.get_by_text("The prompt").click()
+    expect(page.locator(".task .think pre")).to_contain_text("The team says: nothing.")
+    assert page.evaluate("window.pwned") is None and fits(page)
+    page.keyboard.press("p")
+    arrived(page, r"/training/2/prompt-0\?")
+    page.keyboard.press("u")
+    arrived(page, r"/training/2\?")
+    page.keyboard.press("u")
+    arrived(page, r"/training\?leader=grpo_leader")
+    page.keyboard.press("u")
+    arrived(page, "/tasks$")
+    assert wrong == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1400])
 def test_hostile_texts_are_shown_and_do_nothing(browser: Browser, base: str, width: int) -> None:
     page, wrong = opened(browser, width)
     page.goto(f"{base}{addresses.task(shelf.NAME, shelf.task_id(shelf.HOSTILE))}?vs={shelf.SOLO}")
@@ -156,7 +194,7 @@ def test_what_a_real_chain_made_is_read(browser: Browser, tiny_run, tmp_path: Pa
 
 
 def look(browser: Browser, base: str, pictures: Path) -> list[str]:
-    """Take the list on a desk and a conversation on a telephone; returns what went wrong."""
+    """Take the list and a group of a training on a desk, a conversation on a telephone; returns what went wrong."""
     page, wrong = opened(browser, 1400)
     page.goto(f"{base}{addresses.tasks('tiny')}?vs=mlpo_leader/solo&differ=first")
     expect(page.locator(".list .line").first).to_be_visible()
@@ -169,7 +207,15 @@ def look(browser: Browser, base: str, pictures: Path) -> list[str]:
     assert fits(page)
     picture(page, pictures / "view-task.png")
     page.close()
-    return wrong + also_wrong
+    page, wrong_too = opened(browser, 1400)
+    page.goto(f"{base}{addresses.training('tiny')}")
+    page.locator(".steps .line").first.click()
+    page.locator(".groups .line").first.click()
+    expect(page.locator(".said").first).to_be_visible()
+    assert fits(page)
+    picture(page, pictures / "view-training.png")
+    page.close()
+    return wrong + also_wrong + wrong_too
 
 
 def picture(page: Page, file: Path) -> None:

@@ -24,6 +24,8 @@ PAGES = (
     "/",
     TASKS,
     f"{TASKS}?q=alpha&where=written",
+    addresses.training(shelf.NAME),
+    addresses.training(shelf.NAME, "grpo_leader", 2, "prompt-1"),
     f"{addresses.task(shelf.NAME, shelf.task_id(5))}?of={shelf.OTHER}",
 )
 
