@@ -19,6 +19,7 @@ from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import RL
+from mlpo_core.judging import judge_of
 from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT
 from mlpo_core.training import leader as leaders
@@ -26,6 +27,7 @@ from mlpo_core.training import log as training_log
 from mlpo_core.training.curriculum import Key, ordered
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, process_count, put_plot
+from mlpo_core.training.judgements import Judgements
 from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
 from mlpo_core.training.prefix_cache import observe
@@ -151,8 +153,17 @@ def train(
     ends = leaders.ends(model, tokenizer)
     opening = chat.opening(tokenizer)
     needs_workers = not survey.kinds <= {"exact", "option", "number"}
-    grading = ctx.experiment.grading
-    with Reward(terms, needs_workers, opening, settings.truncated, ends, grading) as reward:
+    judgements = Judgements(ctx)
+    with Reward(
+        terms,
+        needs_workers,
+        opening,
+        settings.truncated,
+        ends,
+        ctx.experiment.grading,
+        judge_of(ctx),
+        judgements.keep,
+    ) as reward:
         trainer = (RoundsTrainer if later else LeaderTrainer)(
             model=model,
             reward_funcs=reward,
@@ -179,7 +190,7 @@ def train(
             trainer.add_callback(_StopAfterTokens(tokens))
         table = fit(trainer, ctx, output, ("correct", "zero_variance_share", "completions/mean_length"), rows_of_step)
     put_plot(ctx, table, PANELS | ({"reward's own terms": terms.metrics} if terms.own else {}))
-    return {"headline": _headline(table, len(rows), trainer.state.global_step)}
+    return {"headline": _headline(table, len(rows), trainer.state.global_step), **judgements.put()}
 
 
 def _config(
