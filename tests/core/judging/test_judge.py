@@ -178,7 +178,7 @@ def test_the_key_of_the_judge_is_shown_nowhere(server, monkeypatch):
 def test_without_a_judge_nothing_is_judged():
     with pytest.raises(BadInput, match="answer_kind: judge is graded by a model"):
         grade(TASK, "scattering")
-    with Grader(1, NOTHING_RUN) as grader, pytest.raises(BadInput, match="grading: {judge"):
+    with Grader(1, NOTHING_RUN) as grader, pytest.raises(BadInput, match=r"grading: \{judge"):
         grader.grade_many([(TASK, "scattering")])
 
 
