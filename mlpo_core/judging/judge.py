@@ -49,7 +49,7 @@ class ModelJudge:
         self._answers = answers
         self._engine: Engine | None = None
         self._known: dict[str, _Found] = {}
-        self._verdicts = 0
+        self._verdicts = self._failures = 0
 
     def verdicts(self, pairs: Sequence[tuple[Task, str | None]]) -> list[Verdict]:
         """One verdict per (task, response), in order. An answer of nothing is wrong without being asked about.
@@ -110,11 +110,12 @@ class ModelJudge:
         """Tell of answers without a verdict, and refuse a judge that gives none."""
         failed = [one.judgement.failure for one in found if one.right is None]
         self._verdicts += len(found) - len(failed)
+        self._failures += len(failed)
         if not failed:
             return
-        if len(failed) >= _ENOUGH and not self._verdicts:
+        if self._failures >= _ENOUGH and not self._verdicts:
             raise BadInput(
-                f"grading.judge: {self._settings.model} gave no verdict on any of {len(failed)} answers, each asked "
+                f"grading.judge: {self._settings.model} gave no verdict on any of {self._failures} answers, each asked "
                 f"twice: {failed[-1]}. Take a model that follows instructions, raise grading.judge.max_new_tokens, or "
                 "mend the template prompts.judge"
             )

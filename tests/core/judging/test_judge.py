@@ -4,7 +4,7 @@ import pytest
 
 from mlpo_core.engines.openai import OpenAIEngine
 from mlpo_core.errors import BadInput, Transient
-from mlpo_core.experiment import Grading, Judge, parse
+from mlpo_core.experiment import EngineConfig, Grading, Judge, Prompts, parse
 from mlpo_core.grading import NOTHING_RUN, Grader, grade
 from mlpo_core.judging import judge as judging
 from mlpo_core.judging.judge import ModelJudge
@@ -13,6 +13,7 @@ from mlpo_core.prompts.judge import judge_prompt
 from mlpo_core.store import Store
 from mlpo_core.store.answers import Answers
 from mlpo_core.types import Generation, Task
+from tests.core.engines import tiny_models
 from tests.core.judging.plain_judge import plain_judge
 from tests.paid_server import paid_server
 
@@ -193,6 +194,18 @@ def test_the_engine_is_opened_with_the_first_answer_and_closed_with_the_grader(s
         grader.grade_many([(TASK, "scattering")])
         grader.grade_many([(TASK, "no scattering")])
     assert len(opened) == 1 and opened[0]._client.is_closed
+
+
+def test_a_model_of_this_machine_judges_too(tmp_path):
+    folder = tiny_models.checkpoint(tmp_path / "judge", "llama")
+    judge = Judge(model=str(folder), rubric="r", max_new_tokens=8, engine=EngineConfig(dtype="float32"))
+    short = Prompts(judge="{{ question }}{{ gold }}{{ rubric }}{{ answer }}{{ form }}")
+    with Grader(1, Grading(judge=judge), ModelJudge(judge, short)) as grader:
+        [verdict] = grader.grade_many([(TASK, "scattering")])
+    assert verdict.judged and verdict.judged.calls == 2 and verdict.judged.completion_tokens <= 16
+    assert verdict.judged.failure.startswith("its reply is no JSON"), "its weights are random"
+    [far] = ModelJudge(judge).verdicts([(TASK, "scattering")])
+    assert far.judged and "longer than the judge's context" in far.judged.failure
 
 
 RAW = {
