@@ -120,9 +120,10 @@ class Experiment(Section):
         if engine.kind == "recorded":
             raise ValueError("grading.judge.engine.kind: recorded answers nothing new: openai, transformers or vllm")
         rewards = self.leader is not None and not self.trained_by
-        if judged and rewards and not judge.labelled:
+        trained = [i for i, task in enumerate(self.tasks) if task.answer_kind == "judge" and task.train != 0]
+        if trained and rewards and not judge.labelled:
             raise ValueError(
-                f"{judged[0]}: a judge may train a leader only when it was held against people: "
+                f"tasks.{trained[0]}.answer_kind: a judge may train a leader only when it was held against people: "
                 "grading.judge.labelled: a file of question, answer and right (1 or 0)"
             )
         filled = judge.model_copy(update={"engine": engine, "rewards": rewards})

@@ -222,6 +222,13 @@ def test_the_judges_engine_overrides_the_experiments():
     assert found.engine.base_url == "http://b/v1" and found.engine.concurrency == 3 and not found.rewards
 
 
+def test_a_leader_may_be_tested_on_judged_tasks_that_do_not_train_it():
+    tested = {**RAW["tasks"][0], "train": 0, "dev": 0}
+    leader = {"model": "l", "engine": {"kind": "transformers"}}
+    found = parse({**RAW, "tasks": [tested], "leader": leader, "grading": {"judge": JUDGE}}, "x").grading.judge
+    assert found.rewards and not found.labelled
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -113,6 +113,8 @@ def test_judged_rows_are_found_where_no_source_says_so(tmp_path, server):
     with pytest.raises(BadInput, match="none is named here"):
         tasks(tmp_path, parse(without, "lab"))
     assert tasks(tmp_path, parse(raw(tmp_path, server, kind=None, leader=False), "lab")).manifest.rows == 30
+    with pytest.raises(BadInput, match="rows of `tasks` are graded by a judge"):
+        tasks(tmp_path, parse(raw(tmp_path, server, kind=None), "lab"))
     assert not server.asked
 
 
