@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 InferredKind = Literal["exact", "option", "number", "math"]
 """How an answer is compared where nobody says so."""
-AnswerKind = Literal["exact", "option", "number", "math", "regex", "json", "unit", "set", "checker", "tests"]
+AnswerKind = Literal["exact", "option", "number", "math", "regex", "json", "unit", "set", "checker", "tests", "judge"]
 """How an answer is compared with the gold one. Those that are not inferred: a pattern, JSON, a quantity, a set,
-what a function of one's own says, and tests that an answer passes as a program."""
+what a function of one's own says, tests that an answer passes as a program, and what a model says by a rubric."""
 Split = Literal["train", "dev", "test"]
 
 
@@ -26,7 +26,8 @@ class Task:
         question: What is asked, without the choices.
         choices: The options in order, `A` first; empty when the task is not multiple choice with listed options.
         answer: The gold answer. For kind `option` it is a letter, for `regex` a pattern, for `json` JSON,
-            for `tests` what tests it.
+            for `tests` what tests it,
+            for `judge` the reference that the judge is shown.
         answer_kind: How an answer is compared with the gold one.
     """
 
@@ -67,15 +68,37 @@ class Generation(NamedTuple):
     """Why there is no text, where the engine knows."""
 
 
+class Judgement(NamedTuple):
+    """What a model said of an answer.
+
+    Attributes:
+        reason: Why, in its words.
+        failure: Why there is no verdict; empty where there is one.
+        calls: How often it was asked; 0 for an answer that was judged a moment ago.
+        prompt_tokens: That it read in these calls.
+        completion_tokens: That it wrote in them.
+        dollars: What they cost at the price of its endpoint.
+    """
+
+    reason: str
+    failure: str = ""
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    dollars: float = 0.0
+
+
 class Verdict(NamedTuple):
     """What was read out of a response (None when nothing was found) and whether it equals the gold answer.
 
-    `ungraded` where a limit of grading stopped that: then `correct` is False, and nobody knows.
+    `ungraded` where a limit of grading stopped that: then `correct` is False, and nobody knows. `judged` where a model
+    was asked.
     """
 
     extracted: str | None
     correct: bool
     ungraded: bool = False
+    judged: Judgement | None = None
 
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

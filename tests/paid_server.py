@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,6 +16,7 @@ class PaidServer:
         asked: The bodies of all requests, those without an answer too.
         dies_after: Answers after which it only says 503; None for never.
         gate: Cleared, requests wait before they are answered.
+        write: Gives the text for a request's body; None for one that names its seed.
         reply: Further fields of its choice's message, or the whole response with `choices`.
     """
 
@@ -26,6 +27,7 @@ class PaidServer:
         self.answered = 0
         self.gate = threading.Event()
         self.gate.set()
+        self.write: Callable[[dict[str, Any]], str] | None = None
         self.reply: dict[str, Any] = {}
         self.lock = threading.Lock()
 
@@ -40,7 +42,10 @@ class PaidServer:
             self.answered += 1
         if "choices" in self.reply or "error" in self.reply:
             return 200, self.reply
-        text = f"<answer>{body.get('seed')}</answer> to {body['messages'][0]['content'][:200]}"
+        if self.write:
+            text = self.write(body)
+        else:
+            text = f"<answer>{body.get('seed')}</answer> to {body['messages'][0]['content'][:200]}"
         choice = {"message": {"content": text, **self.reply}, "finish_reason": "stop"}
         return 200, {"choices": [choice], "usage": {"prompt_tokens": 10, "completion_tokens": 5}}
 

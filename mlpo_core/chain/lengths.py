@@ -21,6 +21,10 @@ class Lengths(NamedTuple):
     longest_question_chars: int
     chars_per_token: float
     answer_tokens: float
+    judged: float = 0.0
+    """Share of the questions whose answers a model judges."""
+    gold_chars: float = 0.0
+    """Of the gold answers to these."""
 
 
 _PUBLISHED: Mapping[str, Lengths] = {
@@ -51,4 +55,14 @@ def _measured(found: list[Source]) -> Lengths:
     chars = [len(row.question) + sum(map(len, row.choices)) for row in rows] or [0]
     train = sum(row.published in ("train", "dev") for row in rows)
     test = len(rows) - train
-    return Lengths(train, test, sum(chars) / len(chars), max(chars), _LIKE.chars_per_token, _LIKE.answer_tokens)
+    judged = [len(row.answer) for row in rows if row.kind == "judge"]
+    return Lengths(
+        train,
+        test,
+        sum(chars) / len(chars),
+        max(chars),
+        _LIKE.chars_per_token,
+        _LIKE.answer_tokens,
+        len(judged) / (len(rows) or 1),
+        sum(judged) / (len(judged) or 1),
+    )

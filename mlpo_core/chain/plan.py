@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from mlpo_core.benchmark.report.lookup import dollars as priced
 from mlpo_core.chain.bills import Bill, bills
+from mlpo_core.chain.judging_cost import judging
 from mlpo_core.chain.lengths import Lengths, lengths_of
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.throughput import Assumptions, parameters
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import EngineConfig, Experiment, Leader, TaskSource
+from mlpo_core.experiment import EngineConfig, Experiment, Judge, Leader, TaskSource
 from mlpo_core.methods.leaders import led
 from mlpo_core.models.references import Reference, kind_of
 
@@ -115,10 +116,13 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
                 "leader.max_context, lower proposals.max_new_tokens, or set leader.information to answers or tail, "
                 "or leader.shorten."
             )
+    judge = experiment.grading.judge
+    if judge and any(lengths[b].judged for b in estimate.graded):
+        costs.append(estimate.judging(judge))
     here = [model for model, engine in agents if engine.kind != "openai"]
     models = [*here, *([leader.model] if leader else [])]
     rates = {m: rate.source for m in models if (rate := assumed.rate(m))}
-    paid = any(engine.price for _, engine in agents)
+    paid = any(engine.price for _, engine in agents) or bool(judge and judge.engine and judge.engine.price)
     billed = bills(experiment, test, estimate.call)
     return Plan(costs, longest, leader.max_context if leader else 0, gpus, rates, paid, experiment.budget, billed)
 
@@ -177,6 +181,17 @@ class _Estimate:
         self._experiment = experiment
         self._lengths = lengths
         self._assume = assumptions
+        self.graded: dict[str, float] = {}
+        """Answers by benchmark that stages grade, so far."""
+
+    def judging(self, judge: Judge) -> Cost:
+        """The judge of all answers so far."""
+        calls, read, written, hours, dollars = judging(judge, self.graded, self._lengths, self._assume)
+        return Cost("judge", calls, read, written, hours, 0.0, dollars)
+
+    def _grades(self, answers: Mapping[str, float]) -> None:
+        for benchmark, n in answers.items():
+            self.graded[benchmark] = self.graded.get(benchmark, 0.0) + n
 
     def _answer(self, benchmark: str) -> float:
         return min(self._lengths[benchmark].answer_tokens, self._experiment.proposals.max_new_tokens)
@@ -202,6 +217,7 @@ class _Estimate:
     ) -> Cost:
         """Models share the generations evenly. A prompt that is the same for all samples is read once, and paid for by
         an endpoint's price every time."""
+        self._grades({b: n * per_task for b, n in tasks.items()})
         read = sum(n * per_task * self._prompt(b, shown) for b, n in tasks.items())
         written = sum(n * per_task * self._answer(b) for b, n in tasks.items())
         share = 1 / len(models)
@@ -245,6 +261,8 @@ class _Estimate:
     def rollouts(
         self, stage: str, prompts: int, group: int, model: str, tasks: Mapping[str, float], shown: int
     ) -> Cost:
+        total = sum(tasks.values()) or 1
+        self._grades({b: prompts * group * n / total for b, n in tasks.items()})
         update = self.updates(stage, prompts * group, shown, model, tasks)
         written = update.completion_tokens / 2
         hours = self._assume.generation_hours(model, update.prompt_tokens / group, written)

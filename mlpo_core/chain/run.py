@@ -11,6 +11,7 @@ from mlpo_core.checks import verify
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.experiment.trackers import require as require_trackers
+from mlpo_core.judging.trial import tried
 from mlpo_core.launching import ray_training, torchrun
 from mlpo_core.launching.group import rank
 from mlpo_core.launching.phase import Phase
@@ -100,6 +101,8 @@ def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
     module, _, name = stage.function.partition(":")
     try:
         stats: dict[str, Any] = getattr(import_module(module), name)(context)
+        if spec.asset == "tasks":
+            stats |= tried(context)
         put_examples(context)
     except Exception as error:
         if known := explain_full_disk(error, writer.scratch()):

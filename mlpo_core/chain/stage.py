@@ -7,7 +7,7 @@ from typing import Any
 from mlpo_core.chain.code import fingerprint
 from mlpo_core.chain.plugged import code_of
 from mlpo_core.engines.opening import ENGINES
-from mlpo_core.experiment import KEYS, Agent, Experiment, Leader, restrict, without_engines
+from mlpo_core.experiment import KEYS, Agent, Experiment, Judge, Leader, restrict, without_engines
 
 
 def _always(_: Experiment) -> str | None:
@@ -45,7 +45,7 @@ class Stage:
         external: Fingerprints of mutable inputs outside the store (files, hub revisions).
         also: What it reads further under some settings only, so that others do not enter its key for nothing.
         asks: Who generates in it: `agents`, `leader`.
-        texts: The templates of `prompts` that it renders: its key covers these and no others.
+        texts: The templates of `prompts` that it renders, beside the judge's: its key covers these and no others.
         later: Inputs that came after versions had been made: in keys only where they apply.
         narrowed: Takes out of the experiment what the stage does not read of its sections.
     """
@@ -80,17 +80,27 @@ class Stage:
         asked: list[Agent | Leader] = list(experiment.team.agents) if "agents" in self.asks(experiment) else []
         if experiment.leader and "leader" in self.asks(experiment):
             asked.append(experiment.leader)
-        return sorted({experiment.engine_of(member).kind for member in asked})
+        kinds = {experiment.engine_of(member).kind for member in asked}
+        judge = self.judge(experiment)
+        return sorted(kinds | {judge.engine.kind} if judge and judge.engine else kinds)
+
+    def judge(self, experiment: Experiment) -> Judge | None:
+        """The model that it may ask for verdicts."""
+        return experiment.grading.judge if "grading" in self.sections else None
+
+    def templates(self, experiment: Experiment) -> tuple[str, ...]:
+        """The templates that it renders, that of its judge too."""
+        return tuple(dict.fromkeys((*self.texts(experiment), *(("judge",) if self.judge(experiment) else ()))))
 
     def reads(self, experiment: Experiment) -> tuple[str, ...]:
         """The config sections, and settings of sections, that it reads for an experiment."""
-        prompts = ("prompts",) if self.texts(experiment) else ()
+        prompts = ("prompts",) if self.templates(experiment) else ()
         return (*self.sections, *self.also(experiment), *prompts)
 
     def view(self, experiment: Experiment) -> Experiment:
         """All that it gets to see of an experiment, and all that its key covers."""
         sections = self.reads(experiment)
-        texts = experiment.prompts.only(self.texts(experiment))
+        texts = experiment.prompts.only(self.templates(experiment))
         narrowed = self.narrowed(experiment).model_copy(update={"prompts": texts})
         return restrict(narrowed if "engine" in sections else without_engines(narrowed), sections)
 

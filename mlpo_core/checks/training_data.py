@@ -19,7 +19,8 @@ def _traces_verified(subject: Subject) -> Finding:
             # A replayed document teaches no task, so it has no answer to verify.
             traces = [r for r in rows if r["kind"] != "replay"]
             broken += [r["trace_id"] for r in traces if r["task_id"] not in tasks]
-            judged = [r for r in traces if r["task_id"] in tasks]
+            # What a judge said is kept beside the traces: a check asks no model.
+            judged = [r for r in traces if r["task_id"] in tasks and tasks[r["task_id"]].answer_kind != "judge"]
             verdicts = grader.grade_many([(tasks[r["task_id"]], r["completion"]) for r in judged])
             broken += [r["trace_id"] for r, v in zip(judged, verdicts, strict=True) if not v.correct]
     message = f"not verified: {some(broken)}" if broken else "every trace ends in the right answer"

@@ -5,6 +5,7 @@ from mlpo_core.experiment.claims import Claim, Claims
 from mlpo_core.experiment.config import Experiment, restrict, without_engines
 from mlpo_core.experiment.engine import EngineConfig, Price
 from mlpo_core.experiment.grading import Grading
+from mlpo_core.experiment.judge import Judge
 from mlpo_core.experiment.mix import Mix
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.prompts import STANDARD, Prompts
@@ -33,6 +34,7 @@ __all__ = [
     "GRPOBaseline",
     "Grading",
     "Inference",
+    "Judge",
     "Leader",
     "LoRA",
     "Mix",

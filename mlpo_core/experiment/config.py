@@ -126,6 +126,28 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
+    def _judge_is_named(self) -> Self:
+        judge = self.grading.judge
+        judged = [f"tasks.{i}.answer_kind" for i, task in enumerate(self.tasks) if task.answer_kind == "judge"]
+        if judged and judge is None:
+            raise ValueError(f"{judged[0]}: judge takes one: grading: {{judge: {{model: …, rubric: …}}}}")
+        if judge is None:
+            return self
+        engine = judge.engine or self.engine
+        if engine.kind == "recorded":
+            raise ValueError("grading.judge.engine.kind: recorded answers nothing new: openai, transformers or vllm")
+        rewards = self.leader is not None and not self.trained_by
+        trained = [i for i, task in enumerate(self.tasks) if task.answer_kind == "judge" and task.train != 0]
+        if trained and rewards and not judge.labelled:
+            raise ValueError(
+                f"tasks.{trained[0]}.answer_kind: a judge may train a leader only when it was held against people: "
+                "grading.judge.labelled: a file of question, answer and right (1 or 0)"
+            )
+        filled = judge.model_copy(update={"engine": engine, "rewards": rewards})
+        object.__setattr__(self, "grading", self.grading.model_copy(update={"judge": filled}))
+        return self
+
+    @model_validator(mode="after")
     def _sweep_is_bounded(self) -> Self:
         count = math.prod(map(len, self.sweep.values()))
         if count > MOST_POINTS:
@@ -147,6 +169,8 @@ class Experiment(Section):
         team, leader = data.get("team"), data.get("leader")
         if isinstance(team, dict) and isinstance(agents := team.get("agents"), list | tuple):
             data = {**data, "team": {**team, "agents": [_with_engine(agent, shared) for agent in agents]}}
+        if isinstance(grading := data.get("grading"), dict) and isinstance(judge := grading.get("judge"), dict):
+            data = {**data, "grading": {**grading, "judge": _with_engine({"engine": {}, **judge}, shared)}}
         return {**data, "leader": _with_engine(leader, shared)} if leader is not None else data
 
     def engine_of(self, member: Agent | Leader) -> EngineConfig:
@@ -197,6 +221,8 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _budget_has_prices(self) -> Self:
         engines = [(f"team.agents.{i}.engine", self.engine_of(a)) for i, a in enumerate(self.team.agents)]
+        if (judge := self.grading.judge) and judge.engine:
+            engines.append(("grading.judge.engine", judge.engine))
         unknown = [where for where, engine in engines if engine.kind == "openai" and engine.price is None]
         if self.budget is not None and unknown:
             raise ValueError(

@@ -6,8 +6,8 @@ from typing import Any, cast
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment.plain import DEEPEST, read_text
 
-_OF_THE_FILE = ("prompts",)
-"""Sections that only the experiment's own file sets: what a model reads is no one-off."""
+_OF_THE_FILE = ("prompts", "grading.judge")
+"""Parts that only the experiment's own file sets: what a model reads, and who says what is right, is no one-off."""
 
 
 def check_overrides(settings: Iterable[str]) -> None:
@@ -17,9 +17,9 @@ def check_overrides(settings: Iterable[str]) -> None:
         BadInput: One does; names it.
     """
     for setting in settings:
-        section = setting.partition("=")[0].partition(".")[0]
-        if section in _OF_THE_FILE:
-            raise BadInput(f"--set {setting:.80}: {section} is set in the experiment's file, or by its sweep, alone")
+        path = setting.partition("=")[0] + "."
+        if part := next((p for p in _OF_THE_FILE if path.startswith(f"{p}.") or p.startswith(path)), None):
+            raise BadInput(f"--set {setting:.80}: {part} is set in the experiment's file, or by its sweep, alone")
 
 
 def override(raw: dict[str, Any], setting: str) -> None:

@@ -41,6 +41,8 @@ class Prompts(Section):
     """What joins a wrong attempt to a right one in a trace (`sft.connector: template`)."""
     connector_request: Template = ""
     """What the leader reads to write such a join itself (`sft.connector: model`)."""
+    judge: Template = ""
+    """What the judge reads (`answer_kind: judge`)."""
 
     @model_serializer(mode="wrap")
     def _without_what_came_later(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
@@ -52,6 +54,11 @@ class Prompts(Section):
         if self.folder and not any(getattr(self, name) for name in NAMES):
             raise ValueError("prompts.folder: a folder is read with the experiment's file: load it from there")
         return self
+
+    @model_serializer(mode="wrap")
+    def _judge_only_where_set(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        data = dump(self)
+        return {k: v for k, v in data.items() if k != "judge" or v} if info.context == KEYS else data
 
     def only(self, names: tuple[str, ...]) -> "Prompts":
         """A copy with the templates of these names, and without the place that they came from."""

@@ -12,6 +12,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment.config import Experiment
 from mlpo_core.experiment.plain import read_file
 from mlpo_core.experiment.prompt_files import with_templates
+from mlpo_core.experiment.rubric_file import with_rubric
 from mlpo_core.experiment.section import CREDENTIALS, Section
 from mlpo_core.experiment.trusted import overridden
 
@@ -25,14 +26,14 @@ def load(path: str | Path, overrides: tuple[str, ...] = ()) -> Experiment:
 
     Raises:
         BadInput: The file is absent, not YAML, or has an unknown key or a wrong value, or its folder of templates
-            cannot be read; the message names each field.
+            or its rubric cannot be read; the message names each field.
     """
     path = Path(path)
     raw = read_file(path)
     if not isinstance(raw, dict):
         raise BadInput(f"{path}: expected a mapping of sections, got {type(raw).__name__}")
     overridden(raw, overrides)
-    return parse(with_templates(raw, path), str(path))
+    return parse(with_rubric(with_templates(raw, path), path), str(path))
 
 
 def parse(raw: Any, where: str) -> Experiment:

@@ -24,15 +24,16 @@ class TaskSource(Section):
     `engine.recorded` names. `procedural` needs none. Questions of your own: a `.jsonl`, `.csv` or `.parquet` file, a
     folder or glob of them, or `hub:owner/name`."""
     revision: str = "main"
-    fields: dict[Literal["question", "answer", "choices", "subject", "split"], str | tuple[str, ...]] = Field(
-        default={}
+    fields: dict[Literal["question", "answer", "choices", "subject", "split", "answer_kind"], str | tuple[str, ...]] = (
+        Field(default={})
     )
     """Your own questions: the field of each part, where its name is not a usual one. `choices` may be several."""
     answer_kind: AnswerKind | None = None
     """Your own questions: `exact`, `option`, `number` or `math`; `regex` (the gold answer is a pattern), `json` (a
-    value, a part of one, or a schema), `unit` (a number with a unit), `set` (members in any order) or `tests`
-    (programs that pass tests; needs `grading.run_code`). None: `option` where there are choices, else by the look of
-    each gold answer."""
+    value, a part of one, or a schema), `unit` (a number with a unit), `set` (members in any order), `tests`
+    (programs that pass tests; needs `grading.run_code`) or `judge` (what `grading.judge` says by its rubric). None:
+    `option` where there are choices, else by the look of each gold answer. A row's own field `answer_kind` counts
+    before this."""
     checker: Annotated[str, Field(max_length=200)] = ""
     """Your own questions: a function of yours, `package.module:name` or the name of an entry point in `mlpo.checkers`,
     that says whether an answer is right: `def name(task, answer) -> bool`. Instead of `answer_kind`."""

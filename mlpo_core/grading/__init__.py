@@ -6,6 +6,6 @@ one that takes more than its processor time: it is `ungraded`, which counts as w
 
 from mlpo_core.grading import gold
 from mlpo_core.grading.infer import infer_kind
-from mlpo_core.grading.pool import NOTHING_RUN, Grader, grade, self_check
+from mlpo_core.grading.pool import NOTHING_RUN, Grader, check_allowed, grade, self_check
 
-__all__ = ["NOTHING_RUN", "Grader", "gold", "grade", "infer_kind", "self_check"]
+__all__ = ["NOTHING_RUN", "Grader", "check_allowed", "gold", "grade", "infer_kind", "self_check"]

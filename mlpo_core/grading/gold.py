@@ -26,7 +26,7 @@ def problem(kind: AnswerKind, gold: str) -> str | None:
 def example(kind: AnswerKind, gold: str) -> str | None:
     """An answer that must grade as correct; None where the gold answer only says what is asked of one."""
     match kind:
-        case "regex":
+        case "regex" | "judge":
             return None
         case "json":
             return json_value.example(gold)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence, Set
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Grading
@@ -42,6 +42,18 @@ class _Reading(NamedTuple):
     """Why a checker gave no verdict."""
 
 
+class Judging(Protocol):
+    """Who says of answers of `answer_kind: judge` whether they are right: a model, which no worker process may hold."""
+
+    def verdicts(self, pairs: Sequence[tuple[Task, str | None]]) -> list[Verdict]:
+        """One verdict per (task, response), in order."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds; it begins anew when used again."""
+        ...
+
+
 class Grader:
     """Grades many responses. A context manager: it owns worker processes, started when first needed.
 
@@ -51,9 +63,13 @@ class Grader:
     Args:
         processes: Worker processes at most; by default one per available core, at most four.
         grading: What may be run beside the grader's own code.
+        judge: Who judges, which is the grader's from then on; without one, tasks that need it are refused.
     """
 
-    def __init__(self, processes: int | None = None, grading: Grading = NOTHING_RUN) -> None:
+    def __init__(
+        self, processes: int | None = None, grading: Grading = NOTHING_RUN, judge: Judging | None = None
+    ) -> None:
+        self._judge = judge
         self._grading = grading
         self._failures = Failures(grading.checkers)
         self._limit = processes or min(4, cores())
@@ -75,28 +91,22 @@ class Grader:
         """End the worker processes. A closed grader starts new ones when used again."""
         with self._lock:
             self._close()
+            if self._judge:
+                self._judge.close()
 
     def grade_many(self, pairs: Sequence[tuple[Task, str | None]]) -> list[Verdict]:
         """One verdict per (task, response), in order. Equal comparisons are made once.
 
         Raises:
-            BadInput: A checker is not named, cannot be loaded, or gives no verdict on anything.
+            BadInput: A checker or judge is not named, cannot be loaded, or gives no verdict on anything.
+            Transient: The judge's endpoint was away.
         """
         with self._lock:
-            self._check_allowed(pairs)
-            libraries: set[Library] = {
-                LIBRARIES[task.answer_kind] for task, _ in pairs if task.answer_kind in LIBRARIES
-            }
-            asked = [_request(task, response) for task, response in pairs]
-            readings = [_reading(answer) for answer in self._ask("read", asked, libraries)]
-            decided = self._compare([r.job for r in readings if r and r.correct is None])
-            verdicts = [_verdict(reading, decided) for reading in readings]
-            asked_checkers = [(t, r) for (t, said), r in zip(pairs, readings, strict=True) if said and _has_checker(t)]
-            self._failures.count((task.benchmark, _failure(reading)) for task, reading in asked_checkers)
-            if ungraded := sum(verdict.ungraded for verdict in verdicts):
-                self.ungraded += ungraded
-                log(f"{ungraded} of {len(pairs)} responses ungraded: they exceeded a limit, and count as wrong")
-            return verdicts
+            check_allowed((task for task, _ in pairs), self._grading, self._judge is not None)
+            judged = [pair for pair in pairs if pair[0].answer_kind == "judge"]
+            compared = iter(self._compared([pair for pair in pairs if pair[0].answer_kind != "judge"]))
+            said = iter(self._judge.verdicts(judged) if self._judge and judged else ())
+            return [next(said if task.answer_kind == "judge" else compared) for task, _ in pairs]
 
     def refuse_failing(self) -> None:
         """Refuse checkers that gave no verdict yet, however few the answers were.
@@ -106,21 +116,19 @@ class Grader:
         """
         self._failures.count((), enough=1)
 
-    def _check_allowed(self, pairs: Sequence[tuple[Task, str | None]]) -> None:
-        """Refuse tasks that take code which the experiment does not name: rows cannot make anything run."""
-        if any(task.answer_kind == "tests" for task, _ in pairs):
-            if not self._grading.run_code:
-                raise BadInput(
-                    "answer_kind: tests runs what models wrote, and nothing of it is run unless the experiment says "
-                    "so: grading: {run_code: true}"
-                )
-            sandbox.check()
-        unknown = {task.benchmark for task, _ in pairs if _has_checker(task)} - self._grading.checkers.keys()
-        if unknown:
-            raise BadInput(
-                f"tasks: {', '.join(sorted(unknown))} is graded by a checker, which this experiment does not name: "
-                "tasks: - {…, checker: package.module:name}"
-            )
+    def _compared(self, pairs: Sequence[tuple[Task, str | None]]) -> list[Verdict]:
+        """The verdicts that worker processes give."""
+        libraries: set[Library] = {LIBRARIES[task.answer_kind] for task, _ in pairs if task.answer_kind in LIBRARIES}
+        asked = [_request(task, response) for task, response in pairs]
+        readings = [_reading(answer) for answer in self._ask("read", asked, libraries)]
+        decided = self._compare([r.job for r in readings if r and r.correct is None])
+        verdicts = [_verdict(reading, decided) for reading in readings]
+        asked_checkers = [(t, r) for (t, said), r in zip(pairs, readings, strict=True) if said and _has_checker(t)]
+        self._failures.count((task.benchmark, _failure(reading)) for task, reading in asked_checkers)
+        if ungraded := sum(verdict.ungraded for verdict in verdicts):
+            self.ungraded += ungraded
+            log(f"{ungraded} of {len(pairs)} responses ungraded: they exceeded a limit, and count as wrong")
+        return verdicts
 
     def _compare(self, jobs: Sequence[_Job]) -> dict[_Job, bool | None]:
         """Whether a candidate equals the gold expression, for every job; None where that could not be settled."""
@@ -222,6 +230,39 @@ def self_check(tasks: Iterable[Task], grading: Grading = NOTHING_RUN) -> list[st
             }
         grader.refuse_failing()
     return [task.task_id for task, _ in examples if task.task_id in rejected]
+
+
+def check_allowed(tasks: Iterable[Task], grading: Grading, judged: bool) -> None:
+    """Refuse tasks that take what the experiment does not name: rows cannot make anything run.
+
+    Args:
+        tasks: What is to be graded.
+        grading: What the experiment names.
+        judged: Whether there is a judge.
+
+    Raises:
+        BadInput: A task takes code or a judge that there is not, or this machine cannot lock programs in.
+    """
+    found = {(task.benchmark, task.answer_kind) for task in tasks}
+    kinds = {kind for _, kind in found}
+    if "tests" in kinds:
+        if not grading.run_code:
+            raise BadInput(
+                "answer_kind: tests runs what models wrote, and nothing of it is run unless the experiment says "
+                "so: grading: {run_code: true}"
+            )
+        sandbox.check()
+    if "judge" in kinds and not judged:
+        raise BadInput(
+            "answer_kind: judge is graded by a model that an experiment names, and none is named here: "
+            "grading: {judge: {model: …, rubric: …}}"
+        )
+    unknown = {benchmark for benchmark, kind in found if kind == "checker"} - grading.checkers.keys()
+    if unknown:
+        raise BadInput(
+            f"tasks: {', '.join(sorted(unknown))} is graded by a checker, which this experiment does not name: "
+            "tasks: - {…, checker: package.module:name}"
+        )
 
 
 def cores() -> int:

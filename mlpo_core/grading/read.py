@@ -32,8 +32,8 @@ def read(task: Task, response: str | None) -> Verdict | maths.Prepared:
             return grade_quantity(task.answer, response, task.question)
         case "set":
             return grade_members(task.answer, response, task.question)
-        case "checker" | "tests":
-            raise ValueError(f"{task.answer_kind}: what is run to grade an answer is the worker's to run")
+        case "checker" | "tests" | "judge":
+            raise ValueError(f"{task.answer_kind}: what is run or asked to grade an answer is not read here")
         case "math":
             prepared = maths.prepare(task.answer, response, task.question)
             return prepared if prepared.correct is None else Verdict(prepared.extracted, prepared.correct)

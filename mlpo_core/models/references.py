@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Experiment
+from mlpo_core.experiment import Experiment, Judge
 
 Kind = Literal["pretrain", "package", "recorded", "endpoint", "folder", "hub"]
 
@@ -66,13 +66,22 @@ def local_path(model: str) -> Path:
 
 def fingerprint(experiment: Experiment) -> dict[str, str]:
     """Name, size and change time of every local checkpoint's files, hashed: changes when they do, read or not."""
-    found: dict[str, str] = {}
-    for reference in references(experiment):
-        folder = local_path(reference.model)
-        if kind_of(reference) == "folder" and folder.is_dir():
-            stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in _files(folder)]
-            found[reference.field] = hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
-    return found
+    return {r.field: stats for r in references(experiment) if (stats := folder_stats(r))}
+
+
+def folder_stats(reference: Reference) -> str:
+    """Such a hash of one local checkpoint; empty for what is none."""
+    folder = local_path(reference.model)
+    if kind_of(reference) != "folder" or not folder.is_dir():
+        return ""
+    stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in _files(folder)]
+    return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+
+
+def judge_of(judge: Judge) -> Reference:
+    """The reference of an experiment's judge."""
+    remote = judge.engine is not None and judge.engine.kind == "openai"
+    return Reference("judge", "grading.judge.model", judge.model, judge.revision, False, remote)
 
 
 def weight_files(folder: Path, field: str) -> list[Path]:

@@ -53,5 +53,13 @@ VARIABLES: Mapping[str, Mapping[str, Variable]] = {
         "question": _QUESTION._replace(needed=False),
     },
     "connector_request": {**_TASK, "attempt": Variable("the wrong attempt", needed=True)},
+    "judge": {
+        **_TASK,
+        "gold": Variable("the gold answer: what a right answer is held against", needed=True),
+        "rubric": Variable("what makes an answer right: `grading.judge.rubric`", needed=True),
+        "answer": Variable("the answer to grade, between two lines with a mark that it cannot know", needed=True),
+        "mark": Variable("that mark"),
+        "form": Variable("how the verdict is to be written", needed=True),
+    },
 }
 """By template, in the order in which the settings stand. A connector follows an attempt, and must not ask again."""

@@ -17,7 +17,7 @@ from mlpo_core.context import Context
 from mlpo_core.engines import Engine
 from mlpo_core.errors import BadInput, Transient
 from mlpo_core.experiment import EngineConfig, Experiment
-from mlpo_core.grading import Grader
+from mlpo_core.judging import grader_of
 from mlpo_core.launching.ray_cluster import connect, in_worker
 from mlpo_core.progress import log, track
 from mlpo_core.proposals.workload import Shard, Workload, workload
@@ -142,8 +142,8 @@ class _Worker:
 
     def __init__(self, assignment: Assignment) -> None:
         in_worker()
-        self._grader = Grader(1, assignment.experiment.grading)
         self._work = assignment.workload()
+        self._grader = grader_of(self._work.ctx, 1)
         self._shards = {shard.part: shard for shards in self._work.models for shard in shards}
         self._engine: Engine | None = None
 

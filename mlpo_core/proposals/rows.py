@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlpo_core.grading import Grader
+from mlpo_core.judging.rows import judged_rows, part_name, put_judged
+from mlpo_core.store import Writer
 from mlpo_core.store.streaming import sums
 from mlpo_core.types import Task
 
@@ -22,11 +24,14 @@ class Draft(NamedTuple):
     error: str | None = None
 
 
-def graded(drafts: Sequence[Draft], grader: Grader) -> list[dict[str, Any]]:
-    """Proposal rows with verdicts. Half characters (lone surrogates), which no file can hold, become `?`."""
+def write_graded(writer: Writer, part: int, drafts: Sequence[Draft], grader: Grader) -> None:
+    """Write proposal rows with verdicts, what a judge said first. Half characters (lone surrogates), which no file can
+    hold, become `?`."""
     texts = [(draft.response or "").encode("utf-8", "replace").decode() for draft in drafts]
     verdicts = grader.grade_many([(draft.task, text) for draft, text in zip(drafts, texts, strict=True)])
-    return [
+    ids = [draft.row["proposal_id"] for draft in drafts]
+    put_judged(writer, part_name(part), judged_rows(ids, [draft.task for draft in drafts], verdicts))
+    rows = [
         {
             **draft.row,
             "task_id": draft.task.task_id,
@@ -38,6 +43,7 @@ def graded(drafts: Sequence[Draft], grader: Grader) -> list[dict[str, Any]]:
         }
         for draft, text, verdict in zip(drafts, texts, verdicts, strict=True)
     ]
+    writer.write(part, rows)
 
 
 def describe(parts: Iterable[pa.Table], tasks: int) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from typing import Any
 
 from mlpo_core.context import Context
 from mlpo_core.grading import Grader
+from mlpo_core.judging import grader_of
+from mlpo_core.judging.rows import judged_stats, part_name
 from mlpo_core.progress import log, track
 from mlpo_core.proposals.on_ray import make_shards
 from mlpo_core.proposals.recorded import recorded_drafts
-from mlpo_core.proposals.rows import describe, graded
+from mlpo_core.proposals.rows import describe, write_graded
 from mlpo_core.proposals.workload import Shard, Workload, check_chats, workload
 from mlpo_core.store.ahead import in_order
 from mlpo_core.tasks import read_tasks
@@ -45,14 +47,15 @@ def _run(ctx: Context, splits: tuple[Split, ...], setting: str, samples: int) ->
     if missing and ctx.launcher == "ray":
         make_shards(work, splits, missing)
     # Grading workers are forked before an engine starts threads.
-    with Grader(grading=ctx.experiment.grading) as grader, ThreadPoolExecutor(max_workers=1) as background:
+    with grader_of(ctx) as grader, ThreadPoolExecutor(max_workers=1) as background:
         for shards in [] if ctx.launcher == "ray" else missing:
             _generate(work, shards, grader, background)
         for drafts in recorded_drafts(ctx, tasks, samples, setting):
             if parts not in done:
-                ctx.writer.write(parts, graded(drafts, grader))
+                write_graded(ctx.writer, parts, drafts, grader)
             parts += 1
-    return describe((ctx.writer.part(part) for part in range(parts)), len(tasks))
+    judged = judged_stats(ctx.writer, map(part_name, range(parts)))
+    return {**describe((ctx.writer.part(part) for part in range(parts)), len(tasks)), **judged}
 
 
 def _generate(work: Workload, shards: Sequence[Shard], grader: Grader, background: Executor) -> None:

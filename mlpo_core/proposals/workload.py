@@ -19,7 +19,7 @@ from mlpo_core.progress import log
 from mlpo_core.prompts import chat
 from mlpo_core.prompts.agent import agent_prompt
 from mlpo_core.prompts.task import question
-from mlpo_core.proposals.rows import Draft, graded
+from mlpo_core.proposals.rows import Draft, write_graded
 from mlpo_core.types import Request, Task, stable_id, stable_seed
 
 ERRORS = "errors"
@@ -108,7 +108,7 @@ class Workload:
         if failed := [{"proposal_id": d.row["proposal_id"], "error": d.error} for d in drafts if d.error]:
             log(f"{self.ctx.writer.asset}: {len(failed)} responses failed, the first with {failed[0]['error']}")
             self.ctx.writer.put(f"{ERRORS}/part-{shard.part:06d}.json", json.dumps(failed, indent=1).encode())
-        self.ctx.writer.write(shard.part, graded(drafts, grader))
+        write_graded(self.ctx.writer, shard.part, drafts, grader)
 
 
 def workload(ctx: Context, tasks: Iterable[Task], samples: int) -> Workload:

@@ -19,6 +19,8 @@ from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig, Leader
 from mlpo_core.grading import Grader
+from mlpo_core.judging import grader_of
+from mlpo_core.judging.rows import judged_rows, judged_stats, part_name, put_judged
 from mlpo_core.methods import Dialogue, selected
 from mlpo_core.methods.deferral_leader import deferred_to
 from mlpo_core.methods.evidence import samples_per_agent
@@ -98,7 +100,7 @@ def rounds_on(ctx: Context, leader: Leader, tasks: Sequence[Task], proposals: Da
     pending = [i for i in range(len(chunks)) if any(i * len(steps) + s not in done for s in range(len(steps)))]
     for i in pending:
         _check_prompts(start(chunks[i]), steps, maker, leader)
-    with Grader(grading=ctx.experiment.grading) as grader:
+    with grader_of(ctx) as grader:
         for i in track(pending, ctx.writer.asset, len(pending), "chunks"):
             conversations = start(chunks[i])
             for part, step in enumerate(track(steps, "rounds", len(steps), "steps"), i * len(steps)):
@@ -221,7 +223,7 @@ def _take(
             _check_lengths(turns, maker, leader)
         requests = [request_of(ctx.experiment, turn, step.sampling) for turn in turns]
         with step.open() as engine:
-            rows = _rows(turns, _generate(requests, step.sampling, engine), grader)
+            rows = _graded(ctx, part, turns, _generate(requests, step.sampling, engine), grader)
             if timed:
                 time_turns(ctx, part, turns, requests, timed, step.sampling, engine)
         ctx.writer.write(part, rows)
@@ -239,10 +241,15 @@ def _generate(requests: Sequence[Request], sampling: Sampling, engine: Engine) -
     return [made[request] for request in requests]
 
 
-def _rows(turns: Sequence[Turn], generations: Sequence[Generation], grader: Grader) -> list[dict[str, Any]]:
+def _graded(
+    ctx: Context, part: int, turns: Sequence[Turn], generations: Sequence[Generation], grader: Grader
+) -> list[dict[str, Any]]:
+    """The rows of a part; what a judge said of them is written."""
     texts = [g.text.encode("utf-8", "replace").decode() for g in generations]  # half characters fit no file
     graded = [deferred_to(text, t.answers) if t.answers else text for t, text in zip(turns, texts, strict=True)]
     verdicts = grader.grade_many([(turn.task, text) for turn, text in zip(turns, graded, strict=True)])
+    judged = judged_rows([turn.id for turn in turns], [turn.task for turn in turns], verdicts)
+    put_judged(ctx.writer, part_name(part), judged)
     return [
         {
             **generation._asdict(),
@@ -290,4 +297,5 @@ def _describe(ctx: Context, parts: Sequence[int]) -> dict[str, Any]:
     }
     if shortened:
         headline["leader_prompts_shortened"] = shortened.total()
-    return {"headline": headline, "accuracy_by_round": accuracy, "shortened": dict(shortened)}
+    stats = {"headline": headline, "accuracy_by_round": accuracy, "shortened": dict(shortened)}
+    return {**stats, **judged_stats(ctx.writer, map(part_name, parts))}

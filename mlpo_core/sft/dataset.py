@@ -14,6 +14,8 @@ from mlpo_core.engines import Engine, Sampling, open_engine
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import SFT, Leader
 from mlpo_core.grading import Grader
+from mlpo_core.judging import grader_of
+from mlpo_core.judging.rows import judged_stats, part_name
 from mlpo_core.models.laboratory.documents import normalise
 from mlpo_core.models.laboratory.pretrain import replay_documents
 from mlpo_core.models.locate import leader_tokenizer, locate
@@ -48,7 +50,7 @@ def run(ctx: Context) -> dict[str, Any]:
     with ExitStack() as stack:
         if missing:
             engine = stack.enter_context(_open(ctx, leader))
-            grader = stack.enter_context(Grader(grading=ctx.experiment.grading))
+            grader = stack.enter_context(grader_of(ctx))
             for i in track(missing, "sft_dataset", len(missing), "shards"):
                 _shard(ctx, i, prompted.pop(i), len(work[i]), engine, grader, maker)
     kept = sum(ctx.writer.part(i).num_rows for i in range(len(work)))
@@ -57,7 +59,8 @@ def run(ctx: Context) -> dict[str, Any]:
             f"sft_dataset: no trace could be made from {len(used)} tasks: {_reasons(ctx, len(work))}. {_ADVICE}"
         )
     _replay(ctx, len(work), kept, maker)
-    return describe(ctx, len(work), len(hard), len(used), _reasons(ctx, len(work)))
+    judged = judged_stats(ctx.writer, map(part_name, range(len(work))))
+    return {**describe(ctx, len(work), len(hard), len(used), _reasons(ctx, len(work))), **judged}
 
 
 _ADVICE = "Raise sft.samples or sft.tasks, use a stronger leader, or set sft.enabled: false"

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Engine, Sampling
 from mlpo_core.grading import Grader
+from mlpo_core.judging.rows import judged_rows, part_name, put_judged
 from mlpo_core.prompts.budget import LeaderPrompt
 from mlpo_core.sft.traces import Draft
 from mlpo_core.types import Generation, Request, Task, stable_id, stable_seed
@@ -71,6 +72,8 @@ def sample(ctx: Context, part: int, prompted: list[Prompted], engine: Engine, gr
                 "finish_reason": made.finish_reason,
             }
         )
+    judged = judged_rows([row["draft_id"] for row in rows], [item.task for item in owners], verdicts)
+    put_judged(ctx.writer, part_name(part), judged)
     buffer = BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=_DRAFTS), buffer, compression="zstd")
     ctx.writer.put(f"drafts/{part:06d}.parquet", buffer.getvalue())

@@ -30,7 +30,7 @@ _TASK_FIELDS = [
     _f(
         "answer_kind",
         S,
-        doc="how an answer is compared: exact, option, number, math, regex, json, unit, set, checker or tests",
+        doc="how an answer is compared: exact, option, number, math, regex, json, unit, set, checker, tests or judge",
     ),
 ]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
-from mlpo_core.grading import infer_kind, self_check
+from mlpo_core.grading import check_allowed, infer_kind, self_check
 from mlpo_core.progress import log, track
 from mlpo_core.tasks.registry import read
 from mlpo_core.tasks.rows import Row, stored
@@ -22,7 +22,8 @@ def build(ctx: Context) -> dict[str, Any]:
     """Write the tasks; returns counts by benchmark and split, what was dropped, and the result of the gold self-check.
 
     Raises:
-        BadInput: A source cannot be read, has a malformed row, or leaves no task.
+        BadInput: A source cannot be read, has a malformed row, or leaves no task; or rows take code or a judge that the
+            experiment does not name.
     """
     candidates: list[Candidate] = []
     notes: list[str] = []
@@ -45,6 +46,7 @@ def build(ctx: Context) -> dict[str, Any]:
     if not division.tasks:
         raise BadInput("tasks: no task is left. Check subjects and the limits train, dev and test.")
     check_splits(division.tasks, published, [source.config for source in all_sources])
+    check_allowed(division.tasks, ctx.experiment.grading, ctx.experiment.grading.judge is not None)
     for part, start in enumerate(range(0, len(division.tasks), _PART_ROWS)):
         ctx.writer.write(part, [stored(task) for task in division.tasks[start : start + _PART_ROWS]])
     for reason, count in unusable.items():

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import TaskSource
@@ -18,7 +19,10 @@ _USUAL: Mapping[str, Sequence[str]] = {
     "choices": ("choices", "options"),
     "subject": ("subject", "category", "topic", "type", "cat"),
     "split": ("split",),
+    "answer_kind": ("answer_kind",),
 }
+_KINDS = tuple(kind for kind in get_args(AnswerKind) if kind != "checker")
+"""What a row may say of itself: code is named by the experiment alone."""
 _LETTERED = re.compile(r"(?:choice|option)?[_ ]?([a-z]|\d+)")
 _SPLITS: Mapping[str, Split] = {
     "train": "train", "training": "train",
@@ -36,6 +40,7 @@ class Fields(NamedTuple):
     choices: tuple[str, ...]
     subject: str | None
     split: str | None
+    answer_kind: str | None
 
     def __str__(self) -> str:
         parts = {**self._asdict(), "choices": ", ".join(self.choices)}
@@ -61,7 +66,7 @@ def fields_of(names: Collection[str], config: TaskSource, field: str, where: str
             if name not in names:
                 raise BadInput(f"{field}.fields.{part}: there is no field {name!r}: {there}")
 
-    def one(part: Literal["question", "answer", "subject", "split"]) -> str | None:
+    def one(part: Literal["question", "answer", "subject", "split", "answer_kind"]) -> str | None:
         mapped = given.get(part)
         return mapped if isinstance(mapped, str) else _usual(_USUAL[part], names)
 
@@ -74,7 +79,7 @@ def fields_of(names: Collection[str], config: TaskSource, field: str, where: str
     question, answer = required("question"), required("answer")
     mapped = given.get("choices")
     choices = (mapped,) if isinstance(mapped, str) else mapped or _choice_fields(names)
-    return Fields(question, answer, tuple(choices), one("subject"), one("split"))
+    return Fields(question, answer, tuple(choices), one("subject"), one("split"), one("answer_kind"))
 
 
 def row_of(where: str, raw: Mapping[str, Any], fields: Fields, config: TaskSource, side: Split | None) -> Row:
@@ -96,7 +101,13 @@ def row_of(where: str, raw: Mapping[str, Any], fields: Fields, config: TaskSourc
         raise refuse(fields.answer, "there is no answer")
     if any("\ud800" <= char <= "\udfff" for text in (question, answer, *choices) for char in text):
         raise refuse(fields.question, "holds half of a character (a lone surrogate)")
-    kind = "checker" if config.checker else config.answer_kind or _kind(answer, choices)
+    stated = _text(raw.get(fields.answer_kind)).lower() if fields.answer_kind else ""
+    if stated and stated not in _KINDS:
+        near = get_close_matches(stated, _KINDS, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(_KINDS)}"
+        raise refuse(fields.answer_kind or "", f"{stated!r:.40} is no kind of answer; {meant}")
+    own = cast("AnswerKind | None", stated or None) or ("checker" if config.checker else config.answer_kind)
+    kind = own or _kind(answer, choices)
     if kind == "option" and not choices and not re.fullmatch(r"\(?[A-Z]\)?", answer):
         raise refuse(fields.answer, f"expected a letter, got {answer!r:.60}")
     if choices and kind == "option":

@@ -30,7 +30,7 @@ def from_files(source: Source) -> list[Row]:
     """
     reading = _Reading(source)
     for file in files(source.config.source, f"{source.field}.source", EXTENSIONS[OWN]):
-        reading.take(_rows(file, reading.problems), side_in_name(PurePosixPath(file.inside).stem), file.name)
+        reading.take(rows_of(file, reading.problems), side_in_name(PurePosixPath(file.inside).stem), file.name)
     return reading.done()
 
 
@@ -57,7 +57,7 @@ class _Reading:
 
     def take(self, rows: Iterable[RawRow], side: Split | None, where: str) -> None:
         """Read the rows of one file, or one split."""
-        found = list(map(with_gold, rows) if self._source.config.answer_kind == "tests" else rows)
+        found = [with_gold(row) if self._are_programs(row) else row for row in rows]
         if not found:
             return
         names = dict.fromkeys(name for _, raw in found for name in raw)
@@ -68,6 +68,13 @@ class _Reading:
                 self._rows.append(row_of(place, raw, fields, self._source.config, side))
             except BadInput as error:
                 self.problems.append(str(error))
+
+    def _are_programs(self, row: RawRow) -> bool:
+        """Whether a row's answers are programs, as it says itself or else its source."""
+        field = self._source.config.fields.get("answer_kind", "answer_kind")
+        stated = row.fields.get(field) if isinstance(field, str) else None
+        own = stated.strip().lower() if isinstance(stated, str) else ""
+        return (own or self._source.config.answer_kind) == "tests"
 
     def _tell(self, fields: Fields) -> None:
         if fields not in self._told:
@@ -89,7 +96,7 @@ class _Reading:
         return self._rows
 
 
-def _rows(file: SourceFile, problems: list[str]) -> Iterator[RawRow]:
+def rows_of(file: SourceFile, problems: list[str]) -> Iterator[RawRow]:
     """The rows of a file; a line that is none is told in `problems`."""
     if file.name.endswith(".parquet"):
         yield from parquet_rows(file)

@@ -176,10 +176,13 @@ def _fingerprint(source: Source) -> str:
         return _hash(recorded_files(source.recorded, config.benchmark))
     if config.source.startswith(ON_HUB):
         return f"{config.source}@{config.revision} {config.subset} {config.split}"
+    return digest_of(config.source, f"{source.field}.source", config.benchmark if config.published else OWN)
+
+
+def digest_of(location: str, field: str, benchmark: str = OWN) -> str:
+    """SHA-256 over names and bytes of the files behind a location. Raises as `files` does."""
     sha = hashlib.sha256()
-    for file in files(
-        config.source, f"{source.field}.source", EXTENSIONS[config.benchmark if config.published else OWN]
-    ):
+    for file in files(location, field, EXTENSIONS[benchmark]):
         sha.update(f"{file.inside}\x00{len(file.data)}\x00".encode())
         sha.update(file.data)
     return sha.hexdigest()

@@ -20,6 +20,7 @@ from mlpo_core.context import Context
 from mlpo_core.engines.protocol import Sampling
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import RL, Leader
+from mlpo_core.judging import judge_of
 from mlpo_core.launching.group import process_count
 from mlpo_core.prompts import chat
 from mlpo_core.store.schemas import AUDIT
@@ -30,6 +31,7 @@ from mlpo_core.training.best import Best
 from mlpo_core.training.curriculum import Key, ordered
 from mlpo_core.training.dev_curve import DevCurve
 from mlpo_core.training.fit import Schedule, arguments, fit, put_plot
+from mlpo_core.training.judgements import Judgements
 from mlpo_core.training.kept_rollouts import KeptRollouts
 from mlpo_core.training.later_rounds import LaterRounds
 from mlpo_core.training.leader_trainer import LeaderTrainer, too_long
@@ -178,8 +180,17 @@ def train(
     ends = leaders.ends(model, tokenizer)
     opening = chat.opening(tokenizer, section.template)
     needs_workers = not survey.kinds <= {"exact", "option", "number"}
-    grading = ctx.experiment.grading
-    with Reward(terms, needs_workers, opening, settings.truncated, ends, grading) as reward:
+    judgements = Judgements(ctx)
+    with Reward(
+        terms,
+        needs_workers,
+        opening,
+        settings.truncated,
+        ends,
+        ctx.experiment.grading,
+        judge_of(ctx),
+        judgements.keep,
+    ) as reward:
         trainer = (variant.trainer if variant else RoundsTrainer if later else LeaderTrainer)(
             model=model,
             reward_funcs=reward,
@@ -217,7 +228,7 @@ def train(
         table = fit(trainer, ctx, output, _SAID, rows_of_step, best)
     more = variant.panels if variant else {}
     put_plot(ctx, table, {**PANELS, **more, **({"reward's own terms": terms.metrics} if terms.own else {})})
-    return {"headline": _headline(table, len(rows), trainer.state.global_step)}
+    return {"headline": _headline(table, len(rows), trainer.state.global_step), **judgements.put()}
 
 
 def _config(

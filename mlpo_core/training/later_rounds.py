@@ -21,6 +21,7 @@ from mlpo_core.context import Context
 from mlpo_core.engines import open_engine
 from mlpo_core.experiment import EngineConfig, Leader
 from mlpo_core.grading import Grader
+from mlpo_core.judging import grader_of
 from mlpo_core.mlpo import seats
 from mlpo_core.models.locate import locate
 from mlpo_core.progress import log
@@ -165,7 +166,7 @@ class LaterRounds:
         ]
         first = min((talk.step for talk in talks), default=0)
         log(f"{self._ctx.writer.asset}: the team revises for {len(talks)} prompts from step {first + 1} on")
-        with Grader(grading=self._ctx.experiment.grading) as grader:
+        with grader_of(self._ctx) as grader:
             for round_ in range(1, self._settings.rounds):
                 going = [talk for talk in talks if talk.left >= round_]
                 if going:

@@ -7,17 +7,19 @@ the leader would be taught tags instead of answers: here such a group scores zer
 signal. What is not rewarded, and why: docs/decisions/rewards.md.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, cast
 
 from mlpo_core.experiment import Grading
 from mlpo_core.grading import NOTHING_RUN, Grader, grade
+from mlpo_core.grading.pool import Judging
+from mlpo_core.judging.rows import judged_rows
 from mlpo_core.prompts import chat
 from mlpo_core.tasks import task_of
 from mlpo_core.training.answer_region import Region, answer_region, well_formed
 from mlpo_core.training.terms import Completion, Terms
-from mlpo_core.types import Task
+from mlpo_core.types import Judgement, Task, Verdict, stable_id
 
 _UNMARKED = 0.5
 """What a right answer outside of `<answer>` is worth: enough to learn from, never as much as one in its place."""
@@ -34,6 +36,8 @@ class Judged(NamedTuple):
     """What the experiment's own terms give, before their weights."""
     terms: tuple[tuple[str, float], ...] = ()
     """What each term adds to the reward, by name; nothing where a completion that was cut off is penalised."""
+    said: Judgement | None = None
+    """What a model said of it, where one judges the answers."""
 
 
 class Scored(NamedTuple):
@@ -57,6 +61,8 @@ class Reward:
         truncated: `penalise` gives nothing to a completion that was cut off at the length limit.
         ends: Token ids one of which a completion ends in that was not cut off; needed to penalise.
         grading: What may be run to grade.
+        judge: Who judges, where the experiment names somebody.
+        keep: Is given the rows of what was judged.
 
     Attributes:
         scored: What the last call of a training step has judged, in its order.
@@ -73,9 +79,12 @@ class Reward:
         truncated: Literal["keep", "mask", "penalise"] = "keep",
         ends: Collection[int] = (),
         grading: Grading = NOTHING_RUN,
+        judge: Judging | None = None,
+        keep: Callable[[list[dict[str, Any]]], None] | None = None,
     ) -> None:
         self._terms = terms
-        self._grader = Grader(grading=grading) if needs_workers else None
+        self._grader = Grader(grading=grading, judge=judge) if needs_workers else None
+        self._keep = keep
         self._opening = opening
         self._penalises = truncated == "penalise"
         self._ends = frozenset(ends)
@@ -114,6 +123,11 @@ class Reward:
             log_metric("well_formed", sum(j.well_formed for j in judged) / len(texts))
             for i, metric in enumerate(self._terms.metrics):
                 log_metric(metric, sum(j.own[i] for j in judged) / len(texts))
+            if said := [j.said for j in judged if j.said]:
+                log_metric("judge/no_verdict", sum(bool(one.failure) for one in said) / len(said))
+                log_metric("judge/calls", sum(one.calls for one in said))
+                log_metric("judge/tokens", sum(one.prompt_tokens + one.completion_tokens for one in said))
+                log_metric("judge/dollars", sum(one.dollars for one in said))
         return [j.reward for j in judged]
 
     def is_cut_off(self, ids: Sequence[int]) -> bool:
@@ -135,13 +149,13 @@ class Reward:
         formed = [well_formed(text) for text in whole]
         found = zip(tasks, rows, whole, regions, verdicts, formed, cut_off, strict=True)
         completions = [
-            Completion(task, row["mode"], text, region.text, region.marked, correct, form, cut)
-            for task, row, text, region, correct, form, cut in found
+            Completion(task, row["mode"], text, region.text, region.marked, verdict.correct, form, cut)
+            for task, row, text, region, verdict, form, cut in found
         ]
         own = self._terms.own_values(completions)
         return [
-            self._judged(region, completion, values)
-            for region, completion, values in zip(regions, completions, own, strict=True)
+            self._judged(region, completion, values)._replace(said=verdict.judged)
+            for region, completion, values, verdict in zip(regions, completions, own, verdicts, strict=True)
         ]
 
     def _judged(self, region: Region, completion: Completion, own: tuple[float, ...]) -> Judged:
@@ -156,8 +170,12 @@ class Reward:
             worth = sum((value for _, value in added), start=right + formed)
         return Judged(region, completion.correct, completion.well_formed, worth, own, terms)
 
-    def _graded(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[bool]:
+    def _graded(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
         pairs = list(zip(tasks, responses, strict=True))
-        if self._grader:
-            return [v.correct for v in self._grader.grade_many(cast(list[tuple[Task, str | None]], pairs))]
-        return [grade(task, response).correct for task, response in pairs]
+        if not self._grader:
+            return [grade(task, response) for task, response in pairs]
+        verdicts = self._grader.grade_many(cast(list[tuple[Task, str | None]], pairs))
+        if self._keep:
+            ids = [stable_id(task.task_id, response) for task, response in pairs]
+            self._keep(judged_rows(ids, tasks, verdicts))
+        return verdicts

@@ -12,6 +12,7 @@ from mlpo_core.benchmark.by_team import by_team
 from mlpo_core.benchmark.comparisons import comparisons, pairs, reference
 from mlpo_core.benchmark.costs import answer_costs, totals, training_costs
 from mlpo_core.benchmark.dollars import dollars
+from mlpo_core.benchmark.judged import judged
 from mlpo_core.benchmark.latency import latency
 from mlpo_core.benchmark.metric import ALL, Metric, as_table
 from mlpo_core.benchmark.outcomes import Outcomes, read_outcomes
@@ -125,6 +126,7 @@ def _costs(outcomes: Outcomes, ctx: Context, versions: Mapping[str, Dataset]) ->
     yield from training_costs(ctx.inputs)
     yield from totals(versions)
     yield from dollars(ctx.experiment, versions)
+    yield from judged(versions)
 
 
 def _not_compared(outcomes: Outcomes) -> dict[str, str]:

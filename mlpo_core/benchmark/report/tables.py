@@ -7,6 +7,7 @@ from mlpo_core.benchmark.costs import NOT_LOGGED
 from mlpo_core.benchmark.dollars import DOLLARS
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import COSTS, Way
+from mlpo_core.benchmark.report.judge_view import judge_view
 from mlpo_core.benchmark.report.lookup import (
     MISSING,
     Figures,
@@ -40,6 +41,7 @@ def details(figures: Figures, k: int) -> list[View]:
         _answers,
         _training,
         _totals,
+        judge_view,
     )
     return [*_comparisons(figures), *(view for make in makers if (view := make(figures)))]
 

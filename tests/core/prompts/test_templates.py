@@ -57,6 +57,29 @@ def test_the_standard_texts_are_what_they_were_byte_for_byte() -> None:
     assert every_text() == json.loads(Path(__file__).with_name("standard.json").read_text("utf-8"))
 
 
+JUDGED = TEAM.replace("{benchmark: bbh}", "{source: q.jsonl, answer_kind: judge}") + (
+    "grading: {judge: {model: j, rubric: Names the cause.}}\n"
+)
+
+
+@pytest.mark.parametrize("left_out", ["question", "gold", "rubric", "answer", "form"])
+def test_a_judge_reads_all_that_it_needs(tmp_path: Path, left_out: str) -> None:
+    kept = " ".join(f"{{{{ {v} }}}}" for v in ("question", "gold", "rubric", "answer", "form") if v != left_out)
+    (tmp_path / "own.yaml").write_text(JUDGED + f"prompts: {{judge: '{kept}'}}\n")
+    with pytest.raises(BadInput, match=rf"prompts\.judge, line 1: leaves out {left_out}"):
+        experiments.read(str(tmp_path / "own.yaml"))
+    (tmp_path / "own.yaml").write_text(JUDGED + f"prompts: {{judge: '{kept} {{{{ {left_out} }}}}'}}\n")
+    experiment = experiments.read(str(tmp_path / "own.yaml"))
+    seen = STAGES["agent_proposals"].view(experiment)
+    assert seen.prompts.judge and STAGES["mlpo_leader"].templates(experiment) == ("leader", "judge")
+
+
+def test_the_judges_template_is_in_no_key_where_there_is_none() -> None:
+    experiment = parse({**dict(name="x", tasks=[{"benchmark": "bbh"}]), "team": {"agents": [AGENT.model_dump()]}}, "x")
+    settings = STAGES["agent_proposals"].settings(experiment)
+    assert "judge" not in settings["prompts"] and "judge" not in settings["grading"]
+
+
 def test_the_standard_templates_keep_the_rules_of_ones_own() -> None:
     for name in NAMES:
         source = standard(f"{name}.jinja")

@@ -79,6 +79,37 @@ def test_choices_in_every_usual_form(tmp_path, fields, answer):
     assert (row.answer, row.kind, len(row.choices)) == (answer, "option", 2)
 
 
+def test_a_row_says_how_its_answer_is_compared(tmp_path):
+    found = [
+        {"question": "1?", "answer": "12", "answer_kind": "exact"},
+        {"question": "2?", "answer": "a+\\.", "answer_kind": "Regex"},
+        {"question": "3?", "answer": "3 km", "answer_kind": "unit"},
+        {"question": "4?", "answer": "12", "answer_kind": None},
+        {"question": "5?", "answer_kind": "tests", "entry_point": "f", "test": "assert f() == 1"},
+        {"question": "6?", "answer": "because", "answer_kind": "judge"},
+    ]
+    made = rows(lines(tmp_path / "own.jsonl", *found))
+    assert [row.kind for row in made] == ["exact", "regex", "unit", "number", "tests", "judge"]
+    assert made[2].answer.startswith("3 km") and "assert f() == 1" in made[4].answer
+    assert [row.kind for row in rows(tmp_path / "own.jsonl", answer_kind="set")][3] == "set"
+    for row in found:
+        row["how"] = row.pop("answer_kind")
+    mapped = rows(lines(tmp_path / "own.jsonl", *found), fields={"answer_kind": "how"})
+    assert [row.kind for row in mapped] == [row.kind for row in made]
+
+
+def test_bad_kinds_of_rows_are_told_all_at_once(tmp_path):
+    kinds = ["numbr", "checker", "option", "json", "exact"]
+    table = [{"question": f"{n}?", "answer": "two words", "answer_kind": kind} for n, kind in enumerate(kinds)]
+    with pytest.raises(BadInput) as refused:
+        rows(lines(tmp_path / "own.jsonl", *table))
+    told = str(refused.value)
+    assert "4 of 5 rows cannot be used" in told
+    assert "line 1: answer_kind: 'numbr' is no kind of answer; did you mean number?" in told
+    assert "line 2: answer_kind: 'checker' is no kind of answer; expected one of exact, option" in told
+    assert "line 3: answer: expected a letter" in told and "line 4: answer:" in told
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [(12, "number"), ("-3.5", "number"), (4.0, "number"), (r"\frac{1}{2}", "math"), ("C", "exact"), (True, "exact")],
