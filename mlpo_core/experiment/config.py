@@ -26,7 +26,7 @@ LONGEST_NAME = 240
 """Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
 MOST_POINTS = 10_000
 _S = TypeVar("_S", bound=Section)
-OPERATION = frozenset({"launcher", "show_points", "ask", "budget", "push_to_hub"})
+OPERATION = frozenset({"launcher", "sharding", "show_points", "ask", "budget", "push_to_hub"})
 """Settings that say how the work is done and nothing about what comes of it: in no key and in no report."""
 
 
@@ -52,6 +52,10 @@ class Experiment(Section):
     engine: EngineConfig = EngineConfig()
     grading: Grading = Grading()
     launcher: Literal["local", "torchrun", "ray"] = "local"
+    sharding: Literal["none", "fsdp2"] = "none"
+    """With `launcher: torchrun` or `ray`: whether the processes that train the leader divide its weights, gradients and
+    optimizer states among them (FSDP2), for leaders that one GPU cannot hold. In no key, as `launcher`: what is trained
+    is the same up to rounding."""
     sweep: dict[str, tuple[Any, ...] | dict[Name, dict[str, Any]]] = Field(default={})
     """Axes of a grid: the values of a setting, or named groups of settings (see `mlpo_core.experiment.files`)."""
     trained_by: str = ""
@@ -96,6 +100,12 @@ class Experiment(Section):
         if self.grading.checkers not in ({}, found):
             raise ValueError("grading.checkers: is filled in when the experiment is read; say tasks.N.checker")
         object.__setattr__(self, "grading", self.grading.model_copy(update={"checkers": found}))
+        return self
+
+    @model_validator(mode="after")
+    def _only_several_share(self) -> Self:
+        if self.sharding != "none" and self.launcher == "local":
+            raise ValueError(f"sharding: {self.sharding} needs several processes: launcher: torchrun, or ray")
         return self
 
     @model_validator(mode="after")
