@@ -1,4 +1,4 @@
-"""The shapes of a model, from which its memory follows: known ones by name, those of a local checkpoint from its config.
+"""The shapes of a model, from which its memory follows: known ones by name, a local checkpoint's from its config.
 
 The hub is not asked: an estimate must be possible without it. A model that is not known has the shapes of the known one
 that is nearest in size, with as many layers as its own size asks for.

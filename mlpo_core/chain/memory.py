@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from mlpo_core.chain.dimensions import Dimensions, dimensions
+from mlpo_core.chain.dimensions import dimensions
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.update_memory import Update, held
 from mlpo_core.errors import BadInput

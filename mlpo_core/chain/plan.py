@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mlpo_core.benchmark.report.lookup import dollars as priced
 from mlpo_core.chain import memory
 from mlpo_core.chain.bills import Bill, bills
-from mlpo_core.chain.lengths import Lengths, lengths_of
+from mlpo_core.chain.lengths import INSTRUCTION_TOKENS, Lengths, lengths_of, longest_prompt
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.throughput import Assumptions, parameters
 from mlpo_core.errors import BadInput
@@ -20,7 +20,6 @@ from mlpo_core.methods.leaders import led
 from mlpo_core.models.references import Reference, kind_of
 from mlpo_core.rounds.inference import CHUNK_ROWS
 
-INSTRUCTION_TOKENS = 60
 _DIALOGUES = 4
 """Methods that talk in rounds, roughly: leaders and their ablations."""
 _LEADERS = 4
@@ -132,7 +131,7 @@ def plan(
         if not STAGES["dev_rounds"].skipped(experiment):
             costs.append(estimate.dev_rounds(_dev(experiment, lengths), agents, leads))
         costs.append(Cost("published_leader", 0, 0, 0, 0, estimate.published_bytes(leader)))
-        longest = estimate.longest_prompt(k)
+        longest = longest_prompt(experiment, lengths)
         room = leader.max_context - leader.max_new_tokens
         if longest > room and leader.shorten == "none":
             raise BadInput(
@@ -163,8 +162,8 @@ def table(result: Plan) -> str:
             f"{cost.gpu_hours:>10.2f} {_short(cost.storage_bytes):>8}B {cost.starts:>7,}"
             + (f" {_dollars(cost.dollars):>10}" if result.paid else "")
         )
-    storage = _short(sum(c.storage_bytes for c in result.costs))
-    total = f"{'total':22} {'':12} {'':12} {'':10} {result.gpu_hours:>10.2f} {storage:>8}B {sum(c.starts for c in result.costs):>7,}"
+    storage, starts = _short(sum(c.storage_bytes for c in result.costs)), sum(c.starts for c in result.costs)
+    total = f"{'total':22} {'':12} {'':12} {'':10} {result.gpu_hours:>10.2f} {storage:>8}B {starts:>7,}"
     lines.append(total + (f" {_dollars(result.dollars):>10}" if result.paid else ""))
     if result.paid:
         limit = "no budget" if result.budget is None else f"budget {_dollars(result.budget)}"
@@ -240,7 +239,8 @@ class _Estimate:
             per_task: Generations for each.
             models: That write them; those of endpoints and recorded ones take no GPU.
             shown: Answers in a prompt.
-            alike: Generations of a model that have one prompt: it is computed once, and paid for by an endpoint's price every time.
+            alike: Generations of a model that have one prompt: it is computed once, and paid for by an endpoint's price
+                every time.
         """
         read = sum(n * per_task * self._prompt(b, shown) for b, n in tasks.items())
         written = sum(n * per_task * self._answer(b) for b, n in tasks.items())
@@ -305,18 +305,6 @@ class _Estimate:
         hours = self._assume.generation_hours(model, update.prompt_tokens / group, written)
         hours += self._assume.training_hours(model, update.prompt_tokens + written)
         return update._replace(completion_tokens=written, gpu_hours=hours)
-
-    def longest_prompt(self, k: int) -> int:
-        leader = self._experiment.leader
-        worst = 0.0
-        for source in self._experiment.tasks:
-            lengths = self._lengths[source.benchmark]
-            shown = float(self._experiment.proposals.max_new_tokens)
-            if leader and leader.information != "full":
-                shown = (leader.tail_chars if leader.information == "tail" else 40) / lengths.chars_per_token
-            question = lengths.longest_question_chars / lengths.chars_per_token
-            worst = max(worst, INSTRUCTION_TOKENS + question + k * (shown + 8))
-        return int(worst)
 
 
 def _tasks(experiment: Experiment, known: Mapping[str, Lengths]) -> tuple[dict[str, float], dict[str, float]]:

@@ -27,3 +27,8 @@ def rank() -> int | None:
     if not all(number.isdecimal() for number in given) or not int(given[0]) < int(given[1]):
         raise BadInput(f"RANK={given[0]} and WORLD_SIZE={given[1]} cannot be: unset both, or start this with torchrun")
     return int(given[0])
+
+
+def process_count() -> int:
+    """Processes of the group that a launcher started, 1 without one; known before they have found each other."""
+    return int(os.environ.get("WORLD_SIZE", "1"))

@@ -5,11 +5,13 @@ real, so that code which asks for a number gets one. A number that depends on a 
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch._guards import active_fake_mode
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.distributed.tensor import DTensor
@@ -21,6 +23,7 @@ from trl.trainer.utils import add_fused_lm_head
 
 from mlpo_core.training import prefix_shared
 from mlpo_core.training.leader import lora
+from mlpo_core.training.prefix_attention import PrefixLayout
 
 _SMALL = 1 << 14
 _WHOLE_NUMBERS = (torch.long, torch.int, torch.bool)
@@ -40,7 +43,8 @@ class Fake(TorchDispatchMode):
         tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         if func is torch.ops.aten._local_scalar_dense.default and isinstance(tensors[0], FakeTensor):
             return torch.ones((), dtype=tensors[0].dtype).item()
-        if not tensors and kwargs.get("dtype") not in _WHOLE_NUMBERS and _size(args) > _SMALL:
+        inner = active_fake_mode()  # of a sharding that is worked out
+        if inner is None and not tensors and kwargs.get("dtype") not in _WHOLE_NUMBERS and _size(args) > _SMALL:
             with self.mode:
                 return func(*args, **kwargs)
         return func(*args, **kwargs)
@@ -103,3 +107,58 @@ def qwen(layers: int, rank: int = 0, checkpointing: bool = False) -> Any:
         if rank:
             model.enable_input_require_grads()
     return model.train()
+
+
+def sharded(model: Any, shards: int) -> Any:
+    """The model under FSDP2 in a group of so many processes of which there is one, as accelerate wraps it."""
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+    mesh = torch.distributed.init_device_mesh("cpu", (shards,))
+    precision = MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    for layer in base.model.layers:
+        fully_shard(layer, mesh=mesh, mp_policy=precision)
+    return fully_shard(model, mesh=mesh, mp_policy=precision)
+
+
+def grouped(model: Any, prompt: int, group: int, completion: int) -> Any:
+    """The loss of a group whose completions share one copy of their prompt."""
+    ids = torch.ones((1, prompt + group * completion), dtype=torch.long)
+    after = torch.arange(prompt, prompt + completion).repeat(group)
+    output = model(
+        input_ids=ids,
+        position_ids=torch.cat([torch.arange(prompt), after])[None],
+        attention_mask=ids.new_zeros((1, 1, 1, 1)),
+        prefix_layout=PrefixLayout(prompt, group, completion, None),
+        shift_labels=torch.ones((group, completion), dtype=torch.long),
+        fused_lm_head=True,
+    )
+    return output.log_probs.mean()
+
+
+def rows(model: Any, prompt: int, group: int, completion: int) -> Any:
+    """The loss of rows that each have their own prompt, one of them padded."""
+    ids = torch.ones((group, prompt + completion), dtype=torch.long)
+    mask = torch.ones_like(ids)
+    mask[0, 0] = 0
+    return model(input_ids=ids, attention_mask=mask, labels=ids, fused_lm_head=True).log_probs.mean()
+
+
+def peak(model: Any, loss: Callable[[Any], Any]) -> int:
+    """The most bytes during forward, backward and step of a model that has gradients and optimizer states already."""
+    fake = Fake()
+    with fake.mode:
+        model = model.to_empty(device="cpu")
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-6, foreach=False)
+    tracker = Tracker()
+    tracker.track_external(model, optimizer)
+    with fake, tracker:
+        for parameter in trained:
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        tracker.forget()
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(model)
+        value.backward()
+        return tracker.peak
