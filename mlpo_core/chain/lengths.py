@@ -11,7 +11,6 @@ from mlpo_core.experiment import Experiment
 from mlpo_core.tasks.registry import read
 from mlpo_core.tasks.sources import Source, sources
 
-
 INSTRUCTION_TOKENS = 60
 
 

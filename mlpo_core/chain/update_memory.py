@@ -71,12 +71,14 @@ def held(update: Update) -> Held:
     saved, copies, at_work = _activations(update)
     tile = min(1.0, update.scored / 4096) * _TILE
     of_hidden = update.scored * model.hidden * (4 if update.rank else 8)
-    in_forward = copies + tile
-    at_head = tile + of_hidden + (0 if update.rank else 4 * model.head)
-    logits = max(at_head, in_forward - copies)
-    # forward ends with the copies, backward begins with the head: whichever is more, beside the layer that runs again
-    working = max(copies - (logits - tile), at_work - logits, 0.0)
-    return Held(weights, 4 * trained / shards, 8 * trained / shards, saved + working + _gathered(update), logits)
+    logits = tile + of_hidden + (0 if update.rank else 4 * model.head)
+    whole, whole_gradients, at_end = _gathered(update)
+    # forward ends with the copies, backward begins with the head, then layers run again; a sharded one ends with the
+    # gradients of embedding and head: whichever is most
+    at_head = max(copies + tile, logits) + saved + whole
+    in_layer = saved + at_work + whole + whole_gradients
+    most = max(at_head, in_layer, at_end)
+    return Held(weights, 4 * trained / shards, 8 * trained / shards, most - min(logits, most), min(logits, most))
 
 
 def _activations(update: Update) -> tuple[float, float, float]:
@@ -99,15 +101,24 @@ def _activations(update: Update) -> tuple[float, float, float]:
         inner = tokens * (8 * model.intermediate + 20 * model.hidden + 6 * query)
         residual = 4 * tokens * model.hidden
     layer = inner + attention + half_copy
-    backward = 6 * tokens * model.intermediate + (0 if update.rank else 6 * model.hidden * model.intermediate)
+    largest = model.hidden * model.intermediate
+    backward = 6 * tokens * model.intermediate
+    backward += 0 if update.rank else (6 if update.shards == 1 else 2) * largest
     if update.checkpointing:
         return model.layers * residual, model.layers * half_copy, layer + backward
     return model.layers * layer, 0.0, backward
 
 
-def _gathered(update: Update) -> float:
-    """Whole weights and gradients, in bfloat16, of what a sharded model computes just now: two layers and the ends."""
+def _gathered(update: Update) -> tuple[float, float, float]:
+    """What a sharded model holds whole: weights, the head's gradient while layers are at work, and gradients at the end.
+
+    Weights are those of two layers, of the embedding and of the head, in bfloat16 as gradients are; the last gradients,
+    of embedding and head, are summed over GPUs in float32.
+    """
     if update.shards == 1:
-        return 0.0
+        return 0.0, 0.0, 0.0
     model = update.model
-    return 2 * (2 * model.layer + model.ends) + (0 if update.rank else 2 * (2 * model.layer + model.ends))
+    weights = 2 * (2 * model.layer + model.ends)
+    if update.rank:
+        return weights, 0.0, weights
+    return weights, 2 * model.head, 6 * model.ends

@@ -79,8 +79,8 @@ def as_triton_does(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(chunked_logprob, name, lambda *_, **__: None)
 
 
-def qwen(layers: int, rank: int = 0, checkpointing: bool = False) -> Any:
-    """Qwen2.5-7B with so many layers, on the meta device, as the leader's trainers set it up."""
+def qwen(layers: int, rank: int = 0, checkpointing: bool = False, bare: bool = False) -> Any:
+    """Qwen2.5-7B with so many layers, on the meta device: as the leader's trainers set it up, or as it is loaded."""
     config = Qwen2Config(
         vocab_size=152064,
         hidden_size=3584,
@@ -94,6 +94,8 @@ def qwen(layers: int, rank: int = 0, checkpointing: bool = False) -> Any:
     config._attn_implementation = "sdpa"
     with torch.device("meta"):
         model: Any = Qwen2ForCausalLM(config)
+        if bare:
+            return model
         if rank:
             model = model.to(torch.bfloat16)
         add_fused_lm_head(model, outputs=("log_probs", "entropy"))
