@@ -110,7 +110,7 @@ def _activations(update: Update) -> tuple[float, float, float]:
 
 
 def _gathered(update: Update) -> tuple[float, float, float]:
-    """What a sharded model holds whole: weights, the head's gradient while layers are at work, and gradients at the end.
+    """What a sharded model holds whole: weights, the head's gradient while layers are at work, gradients at the end.
 
     Weights are those of two layers, of the embedding and of the head, in bfloat16 as gradients are; the last gradients,
     of embedding and head, are summed over GPUs in float32.

@@ -48,16 +48,27 @@ def update(rank: int = 0, checkpointing: bool = True, shards: int = 1, layers: i
 
 
 @pytest.mark.parametrize("rank", [0, 16])
-@pytest.mark.parametrize("checkpointing", [True, False])
-def test_a_step_takes_what_is_planned(rank, checkpointing):
-    compare(update(rank, checkpointing))
+def test_a_step_takes_what_is_planned(rank):
+    compare(update(rank))
 
 
-@pytest.mark.parametrize(("rank", "checkpointing"), [(0, True), (0, False), (16, True)])
-def test_a_sharded_step_takes_what_is_planned(rank, checkpointing, eight_processes):
+def test_a_sharded_step_takes_what_is_planned(eight_processes):
+    compare(update(shards=8))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 16])
+def test_a_step_that_keeps_its_activations_takes_what_is_planned(rank):
+    compare(update(rank, checkpointing=False))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rank", "checkpointing"), [(0, False), (16, True)])
+def test_other_sharded_steps_take_what_is_planned(rank, checkpointing, eight_processes):
     compare(update(rank, checkpointing, shards=8))
 
 
+@pytest.mark.slow
 def test_rows_with_prompts_of_their_own_take_what_is_planned():
     compare(update()._replace(group=1, rows=4), shared=False)
 
