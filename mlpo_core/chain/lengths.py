@@ -11,6 +11,8 @@ from mlpo_core.experiment import Experiment
 from mlpo_core.tasks.registry import read
 from mlpo_core.tasks.sources import Source, sources
 
+INSTRUCTION_TOKENS = 60
+
 
 class Lengths(NamedTuple):
     """Published size of a benchmark, and the lengths of its questions and of answers to them."""
@@ -48,6 +50,20 @@ def lengths_of(experiment: Experiment) -> Mapping[str, Lengths]:
         if not source.config.published:
             own.setdefault(source.config.benchmark, []).append(source)
     return {**_PUBLISHED, **{benchmark: _measured(found) for benchmark, found in own.items()}}
+
+
+def longest_prompt(experiment: Experiment, known: Mapping[str, Lengths]) -> int:
+    """Tokens of the longest leader prompt: the longest question, and an answer of every agent that was cut off."""
+    leader, k = experiment.leader, experiment.k
+    worst = 0.0
+    for source in experiment.tasks:
+        lengths = known[source.benchmark]
+        shown = float(experiment.proposals.max_new_tokens)
+        if leader and leader.information != "full":
+            shown = (leader.tail_chars if leader.information == "tail" else 40) / lengths.chars_per_token
+        question = lengths.longest_question_chars / lengths.chars_per_token
+        worst = max(worst, INSTRUCTION_TOKENS + question + k * (shown + 8))
+    return int(worst)
 
 
 def _measured(found: list[Source]) -> Lengths:

@@ -1,24 +1,30 @@
-"""What an experiment will cost, before anything is loaded: tokens, GPU-hours, dollars, storage, time, longest prompt.
+"""What an experiment will cost, before anything is loaded: tokens, GPU-hours, dollars, storage, time, GPU memory.
 
 Arithmetic only, so a million tasks cost as little as ten. How many questions there are and how long they and
 their answers are is told by `lengths`, how long a device takes for its tokens by `throughput`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mlpo_core.benchmark.report.lookup import dollars as priced
+from mlpo_core.chain import memory
 from mlpo_core.chain.bills import Bill, bills
 from mlpo_core.chain.judging_cost import judging
-from mlpo_core.chain.lengths import Lengths, lengths_of
+from mlpo_core.chain.lengths import INSTRUCTION_TOKENS, Lengths, lengths_of, longest_prompt
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.throughput import Assumptions, parameters
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig, Experiment, Judge, Leader, TaskSource
 from mlpo_core.methods.leaders import led
 from mlpo_core.models.references import Reference, kind_of
+from mlpo_core.rounds.inference import CHUNK_ROWS
 
-INSTRUCTION_TOKENS = 60
+_DIALOGUES = 4
+"""Methods that talk in rounds, roughly: leaders and their ablations."""
+_LEADERS = 4
+"""Checkpoints that lead in them: of MLPO and its baseline, after fine-tuning, and untrained."""
 
 
 class Cost(NamedTuple):
@@ -32,6 +38,8 @@ class Cost(NamedTuple):
     storage_bytes: float
     dollars: float = 0.0
     """Of endpoints, at the prices of their engines."""
+    starts: int = 0
+    """How often an engine loads a model into a GPU, or a training does, one after another."""
 
 
 class Plan(NamedTuple):
@@ -49,6 +57,10 @@ class Plan(NamedTuple):
     budget: float | None = None
     bills: Sequence[Bill] = ()
     """By method; none where no endpoint has a price."""
+    needs: Sequence[memory.Need] = ()
+    """Memory of one GPU, by stage."""
+    gpu_memory: float = memory.GPU_MEMORY
+    """Bytes of one GPU."""
 
     @property
     def dollars(self) -> float:
@@ -60,23 +72,35 @@ class Plan(NamedTuple):
         return sum(c.gpu_hours for c in self.costs)
 
 
-def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None = None) -> Plan:
+def plan(
+    experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None = None, gpu_memory: float = memory.GPU_MEMORY
+) -> Plan:
     """Estimate an experiment.
 
+    Args:
+        experiment: What is estimated.
+        gpus: That share the work; a launcher trains on all of them.
+        assumptions: Rates and shares.
+        gpu_memory: Bytes of one GPU.
+
     Raises:
-        BadInput: A model's size cannot be read from its name, or the longest prompt does not fit the leader's context.
+        BadInput: There is no GPU, a model's size cannot be read from its name, or the longest prompt does not fit the
+            leader's context.
     """
+    if gpus < 1:
+        raise BadInput(f"--gpus {gpus}: expected the number of GPUs that share the work, 1 or more")
     lengths = lengths_of(experiment)
     train, test = _tasks(experiment, lengths)
     k, proposals = experiment.k, experiment.proposals
+    samples = proposals.benchmark_samples
     first = sum(agent.asked(proposals.samples_per_agent) for agent in experiment.team.agents)
     assumed = assumptions or Assumptions()
     agents = [(a.model, experiment.engine_of(a)) for a in experiment.team.agents]
     estimate = _Estimate(experiment, assumed, lengths)
 
     costs = [
-        estimate.generation("agent_proposals", train, first, agents, shown=0),
-        estimate.generation("benchmark_proposals", test, k * proposals.benchmark_samples, agents, shown=0),
+        estimate.generation("agent_proposals", train, first, agents, shown=0, alike=first / k),
+        estimate.generation("benchmark_proposals", test, k * samples, agents, shown=0, alike=samples),
     ]
     longest = 0
     if leader := experiment.leader:
@@ -85,7 +109,9 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
         if experiment.sft.enabled:
             used = _limit(hard, experiment.sft.tasks)
             costs += [
-                estimate.generation("sft_dataset", used, experiment.sft.samples, [leads], shown=k),
+                estimate.generation(
+                    "sft_dataset", used, experiment.sft.samples, [leads], shown=k, alike=experiment.sft.samples
+                ),
                 estimate.updates(
                     "sft_leader", experiment.sft.steps * experiment.sft.batch_size, 1, leader.model, train
                 ),
@@ -102,12 +128,13 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
             costs.append(estimate.updates("deferral_leader", rows, k, leader.model, train))
         if not STAGES["score_leader"].skipped(experiment):
             costs.append(estimate.attempts("score_leader", leader.model, train))
-        runs = len(experiment.benchmark.seeds) * 4 * experiment.inference.rounds
-        costs.append(estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leads], shown=k))
+        runs = len(experiment.benchmark.seeds) * _DIALOGUES * experiment.inference.rounds
+        rounds = estimate.generation("team_rounds", test, runs * (k + 1), [*agents, leads], shown=k, alike=1)
+        costs.append(rounds._replace(starts=estimate.starts_of_rounds(sum(test.values()), agents)))
         if not STAGES["dev_rounds"].skipped(experiment):
             costs.append(estimate.dev_rounds(_dev(experiment, lengths), agents, leads))
         costs.append(Cost("published_leader", 0, 0, 0, 0, estimate.published_bytes(leader)))
-        longest = estimate.longest_prompt(k)
+        longest = longest_prompt(experiment, lengths)
         room = leader.max_context - leader.max_new_tokens
         if longest > room and leader.shorten == "none":
             raise BadInput(
@@ -119,26 +146,30 @@ def plan(experiment: Experiment, gpus: int = 1, assumptions: Assumptions | None 
     judge = experiment.grading.judge
     if judge and any(lengths[b].judged for b in estimate.graded):
         costs.append(estimate.judging(judge))
-    here = [model for model, engine in agents if engine.kind != "openai"]
+    here = [model for model, engine in agents if memory.is_here(model, engine)]
     models = [*here, *([leader.model] if leader else [])]
     rates = {m: rate.source for m in models if (rate := assumed.rate(m))}
     paid = any(engine.price for _, engine in agents) or bool(judge and judge.engine and judge.engine.price)
     billed = bills(experiment, test, estimate.call)
-    return Plan(costs, longest, leader.max_context if leader else 0, gpus, rates, paid, experiment.budget, billed)
+    context = leader.max_context if leader else 0
+    held = memory.needs(experiment, gpus, gpu_memory, longest)
+    return Plan(costs, longest, context, gpus, rates, paid, experiment.budget, billed, held, gpu_memory)
 
 
 def table(result: Plan) -> str:
     """The estimate as text."""
-    head = f"{'stage':22} {'rows':>12} {'tokens read':>12} {'written':>10} {'GPU-hours':>10} {'storage':>9}"
+    head = (
+        f"{'stage':22} {'rows':>12} {'tokens read':>12} {'written':>10} {'GPU-hours':>10} {'storage':>9} {'starts':>7}"
+    )
     lines = [head + (f" {'dollars':>10}" if result.paid else "")]
     for cost in result.costs:
         lines.append(
             f"{cost.stage:22} {cost.rows:>12,} {_short(cost.prompt_tokens):>12} {_short(cost.completion_tokens):>10} "
-            f"{cost.gpu_hours:>10.2f} {_short(cost.storage_bytes):>8}B"
+            f"{cost.gpu_hours:>10.2f} {_short(cost.storage_bytes):>8}B {cost.starts:>7,}"
             + (f" {_dollars(cost.dollars):>10}" if result.paid else "")
         )
-    storage = _short(sum(c.storage_bytes for c in result.costs))
-    total = f"{'total':22} {'':12} {'':12} {'':10} {result.gpu_hours:>10.2f} {storage:>8}B"
+    storage, starts = _short(sum(c.storage_bytes for c in result.costs)), sum(c.starts for c in result.costs)
+    total = f"{'total':22} {'':12} {'':12} {'':10} {result.gpu_hours:>10.2f} {storage:>8}B {starts:>7,}"
     lines.append(total + (f" {_dollars(result.dollars):>10}" if result.paid else ""))
     if result.paid:
         limit = "no budget" if result.budget is None else f"budget {_dollars(result.budget)}"
@@ -147,6 +178,7 @@ def table(result: Plan) -> str:
     lines.append(
         f"wall time on {result.gpus} GPU(s): {result.gpu_hours / result.gpus:.1f} h, if the work divides evenly"
     )
+    lines += [*memory.table(result.needs, result.gpu_memory), ""] if result.needs else []
     if result.context:
         lines.append(f"longest leader prompt: {result.longest_prompt:,} of {result.context:,} tokens of context")
     lines += [f"{model}: {source}; an hour is one of such a device" for model, source in result.rates.items()]
@@ -214,19 +246,38 @@ class _Estimate:
         per_task: int,
         models: Sequence[tuple[str, EngineConfig]],
         shown: int,
+        alike: float,
     ) -> Cost:
-        """Models share the generations evenly. A prompt that is the same for all samples is read once, and paid for by
-        an endpoint's price every time."""
+        """Models share the generations evenly.
+
+        Args:
+            stage: The asset.
+            tasks: Their number by benchmark.
+            per_task: Generations for each.
+            models: That write them; those of endpoints and recorded ones take no GPU.
+            shown: Answers in a prompt.
+            alike: Generations of a model that have one prompt: it is computed once, and paid for by an endpoint's price
+                every time.
+        """
         self._grades({b: n * per_task for b, n in tasks.items()})
         read = sum(n * per_task * self._prompt(b, shown) for b, n in tasks.items())
         written = sum(n * per_task * self._answer(b) for b, n in tasks.items())
         share = 1 / len(models)
-        here = [model for model, engine in models if engine.kind != "openai"]
-        hours = sum(self._assume.generation_hours(m, read / per_task * share, written * share) for m in here)
+        here = [model for model, engine in models if memory.is_here(model, engine)]
+        hours = sum(self._assume.generation_hours(m, read / alike * share, written * share) for m in here)
         prices = [engine.price for _, engine in models if engine.price]
         dollars = sum(price.dollars(read * share, written * share) for price in prices)
         stored = sum(self._text_bytes(b, n * per_task * self._answer(b)) for b, n in tasks.items())
-        return Cost(stage, int(sum(tasks.values()) * per_task), read, written, hours, stored, dollars)
+        rows, starts = int(sum(tasks.values()) * per_task), len(dict.fromkeys(here))
+        return Cost(stage, rows, read, written, hours, stored, dollars, starts)
+
+    def starts_of_rounds(self, tasks: float, agents: Sequence[tuple[str, EngineConfig]]) -> int:
+        """Every model is started once in every round of a chunk of tasks; in the first round leaders alone."""
+        experiment = self._experiment
+        chunk = max(1, CHUNK_ROWS // (_DIALOGUES * len(experiment.benchmark.seeds)))
+        here = len(dict.fromkeys(pair for pair in agents if memory.is_here(*pair)))
+        rounds = experiment.inference.rounds
+        return math.ceil(tasks / chunk) * (rounds * _LEADERS + (rounds - 1) * here)
 
     def dev_rounds(
         self, dev: Mapping[str, float], agents: Sequence[tuple[str, EngineConfig]], leads: tuple[str, EngineConfig]
@@ -236,11 +287,11 @@ class _Estimate:
         seeds, team = len(self._experiment.benchmark.seeds), tuple(a.name for a in self._experiment.team.agents)
         rounds, k = led("mlpo_leader", team).dialogue.rounds(self._experiment), len(team)
         parts = [
-            self.generation("dev_rounds", dev, seeds * rounds, [leads], shown=k),
-            self.generation("dev_rounds", dev, seeds, [leads], shown=0),
+            self.generation("dev_rounds", dev, seeds * rounds, [leads], shown=k, alike=1),
+            self.generation("dev_rounds", dev, seeds, [leads], shown=0, alike=seeds),
         ]
         if rounds > 1:
-            parts.append(self.generation("dev_rounds", dev, seeds * (rounds - 1) * k, agents, shown=2))
+            parts.append(self.generation("dev_rounds", dev, seeds * (rounds - 1) * k, agents, shown=2, alike=1))
         return Cost("dev_rounds", *(sum(values) for values in zip(*(part[1:] for part in parts), strict=True)))
 
     def published_bytes(self, leader: Leader) -> float:
@@ -249,14 +300,20 @@ class _Estimate:
         base = Reference("leader", "leader.model", leader.model, leader.revision, leader.trust_remote_code)
         if kind_of(base) == "hub" and all(settings.lora.rank for settings in tuned):
             return 0.0
-        return parameters(leader.model) * self._assume.bytes_per_parameter
+        return self.saved_bytes(leader.model, any(settings.lora.rank for settings in tuned))
+
+    def saved_bytes(self, model: str, adapted: bool) -> float:
+        """Of a checkpoint: float32 where all weights were trained, bfloat16 where an adapter was merged into them."""
+        return parameters(model) * self._assume.bytes_per_parameter * (0.5 if adapted else 1.0)
 
     def updates(self, stage: str, rows: int, shown: int, model: str, tasks: Mapping[str, float]) -> Cost:
         total = sum(tasks.values()) or 1
         read = sum(rows * n / total * self._prompt(b, shown) for b, n in tasks.items())
         written = sum(rows * n / total * 2 * self._answer(b) for b, n in tasks.items())
         hours = self._assume.training_hours(model, read + written)
-        return Cost(stage, rows, read, written, hours, parameters(model) * self._assume.bytes_per_parameter)
+        settings = {"mlpo_leader": self._experiment.mlpo, "grpo_leader": self._experiment.grpo}
+        adapted = settings.get(stage, self._experiment.sft).lora.rank > 0
+        return Cost(stage, rows, read, written, hours, self.saved_bytes(model, adapted), starts=1)
 
     def rollouts(
         self, stage: str, prompts: int, group: int, model: str, tasks: Mapping[str, float], shown: int
@@ -282,18 +339,6 @@ class _Estimate:
             completion_tokens=first.completion_tokens + second.completion_tokens,
             gpu_hours=first.gpu_hours + second.gpu_hours,
         )
-
-    def longest_prompt(self, k: int) -> int:
-        leader = self._experiment.leader
-        worst = 0.0
-        for source in self._experiment.tasks:
-            lengths = self._lengths[source.benchmark]
-            shown = float(self._experiment.proposals.max_new_tokens)
-            if leader and leader.information != "full":
-                shown = (leader.tail_chars if leader.information == "tail" else 40) / lengths.chars_per_token
-            question = lengths.longest_question_chars / lengths.chars_per_token
-            worst = max(worst, INSTRUCTION_TOKENS + question + k * (shown + 8))
-        return int(worst)
 
 
 def _tasks(experiment: Experiment, known: Mapping[str, Lengths]) -> tuple[dict[str, float], dict[str, float]]:

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from mlpo_core.chain.acceptance import differs_in_code_alone
+from mlpo_core.chain.room import check_room
 from mlpo_core.chain.spec import Outcome, Spec, subject
 from mlpo_core.chain.stages import STAGES, key
 from mlpo_core.chain.trace_page import put_examples
@@ -98,6 +99,7 @@ def _make(spec: Spec, writer: Writer, finishes: bool = True) -> Outcome:
     )
     log(f"{spec.asset}: making version {version_key}")
     _say_what_could_be_kept(spec, version_key, store)
+    check_room(spec.asset, spec.experiment)
     module, _, name = stage.function.partition(":")
     try:
         stats: dict[str, Any] = getattr(import_module(module), name)(context)

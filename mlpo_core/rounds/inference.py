@@ -39,7 +39,7 @@ from mlpo_core.tasks import read_tasks
 from mlpo_core.tasks.index import TaskIndex, shards
 from mlpo_core.types import Generation, Request, Task
 
-_CHUNK_ROWS = 16384
+CHUNK_ROWS = 16384
 """Generations of one model in one round, roughly: what a kill can cost."""
 
 
@@ -91,7 +91,7 @@ def rounds_on(ctx: Context, leader: Leader, tasks: Sequence[Task], proposals: Da
     steps = list(_steps(ctx, leader, dialogues))
     written = sum(max(1, dialogue.votes) for dialogue in dialogues.values())
     per_task = max(1, written * len(ctx.experiment.benchmark.seeds))
-    chunks = shards(tasks, max(1, _CHUNK_ROWS // per_task)) if dialogues else []
+    chunks = shards(tasks, max(1, CHUNK_ROWS // per_task)) if dialogues else []
     index = TaskIndex(proposals)
     maker = PromptMaker(leader_tokenizer(ctx, leader), leader, ctx.experiment.seed, ctx.experiment.prompts)
     start = partial(_start, ctx, maker, dialogues, index, samples)

@@ -70,7 +70,7 @@ def _forward(
     prompt = Heads(*(part[:, :, : layout.prompt] for part in (query, key, value)))
     rest = (part[:, :, layout.prompt :] for part in (query, key, value))
     own = Heads(*(part.unflatten(2, (layout.group, layout.completion)) for part in rest))
-    if query.device.type == "cpu" and window is None and softcap is None:
+    if _joins(query.device) and window is None and softcap is None:
         first = _softmax(prompt, None, scale, None)
         shared: Any = _SharedPrefix.apply(*own, prompt.key, prompt.value, layout.lengths, scale)
         second = shared.flatten(2, 3)
@@ -79,6 +79,11 @@ def _forward(
         first = _softmax(prompt, None if window is None and softcap is None else causal, scale, softcap)
         second = _joined(own, prompt, layout, window, scale, softcap)
     return torch.cat([first, second], dim=2).transpose(1, 2), None
+
+
+def _joins(device: torch.device) -> bool:
+    """Whether parts of a softmax are joined here by the flash kernel's log-sum-exp."""
+    return device.type == "cpu"
 
 
 def _plain(module: Any) -> Any:

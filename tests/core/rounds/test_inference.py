@@ -206,7 +206,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_rows(make, world, monkeypatch):
 def test_chunks_change_nothing(make, monkeypatch):
     whole, _ = make("whole", methods=["leaders"])
     expected = mini.commit(whole, inference.run(whole))
-    monkeypatch.setattr(inference, "_CHUNK_ROWS", 1)
+    monkeypatch.setattr(inference, "CHUNK_ROWS", 1)
     cut, _ = make("cut", methods=["leaders"])
     chunked = mini.commit(cut, inference.run(cut))
     assert len(chunked.manifest.parts) == N * len(expected.manifest.parts)
