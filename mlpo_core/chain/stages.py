@@ -24,6 +24,7 @@ from mlpo_core.chain.applies import (
     needs_sft,
     needs_stop,
     no_engine,
+    shown_votes,
     the_agents,
     the_leader,
 )
@@ -110,6 +111,7 @@ STAGES: Mapping[str, Stage] = {
             ("tasks", "team", "leader.model", "leader.revision", "leader.trust_remote_code", "base_models", "engine"),
             "1",
             "mlpo_core.models.base:run",
+            also=shown_votes,
             external=model_fingerprint,
             narrowed=no_engine,
         ),
