@@ -6,6 +6,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Leader
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.prompts.budget import PromptMaker, Proposal
+from mlpo_core.prompts.leader import answers_shown
 from mlpo_core.types import Task
 
 TASK = Task("t", "bbh", "x", "test", "How many?", (), "3", "number")
@@ -59,3 +60,11 @@ def test_a_prompt_that_several_leaders_read_is_made_to_fit_once(monkeypatch) -> 
     first = made.written(TASK, TEAM)
     monkeypatch.setattr(made, "count_prompt", None)
     assert made.written(TASK, TEAM) == first
+
+
+def test_votes_show_the_subject_and_of_every_answer_its_option_and_length() -> None:
+    leader = Leader(model="m", information="votes")
+    made = PromptMaker(TOKENIZER, leader).make(TASK, [*TEAM[:2], Proposal("p6", "?" * 1001, None, False)])
+    assert made.prompt == "x\n1 1 1\n2 2 2\n3 - 11"
+    assert PromptMaker(TOKENIZER, leader).show(TASK, ["B 3"], asked=3) == "x\n1 B 3"
+    assert answers_shown(made.prompt) == ["1 1", "2 2", "- 11"]
