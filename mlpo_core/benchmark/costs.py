@@ -16,7 +16,7 @@ _FINE_TUNED = ("sft_leader", "deferral_leader")
 NOT_RECORDED = "not recorded"
 NOT_LOGGED = "not logged"
 _T = TypeVar("_T", bound=Hashable)
-_GENERATED = ("agent_proposals", "benchmark_proposals", "team_rounds")
+_GENERATED = ("agent_proposals", "benchmark_proposals", "team_rounds", "dev_rounds")
 
 
 def answer_costs(outcomes: Outcomes) -> Iterator[Metric]:

@@ -15,7 +15,7 @@ from mlpo_core.store import Dataset
 
 DOLLARS = "dollars"
 _COUNTED = ("agent", "prompt_tokens", "completion_tokens")
-_PAID = ("agent_proposals", "benchmark_proposals", "team_rounds")
+_PAID = ("agent_proposals", "benchmark_proposals", "team_rounds", "dev_rounds")
 
 
 class _Calls(NamedTuple):

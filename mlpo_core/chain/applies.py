@@ -91,6 +91,11 @@ def asked_alike(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"team": experiment.team.model_copy(update={"agents": agents})})
 
 
+def shown_votes(experiment: Experiment) -> tuple[str, ...]:
+    """What decides what a miniature leader learns to read."""
+    return ("leader.information",) if experiment.leader and experiment.leader.information == "votes" else ()
+
+
 def later_rounds(experiment: Experiment) -> tuple[str, ...]:
     """What generates the agents' revisions during training."""
     if experiment.mlpo.rounds == 1:

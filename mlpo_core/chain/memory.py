@@ -12,7 +12,7 @@ from mlpo_core.chain.dimensions import dimensions
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.update_memory import Update, held
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import RL, SFT, SCoRe, EngineConfig, Experiment, Leader
+from mlpo_core.experiment import RL, SFT, EngineConfig, Experiment, Leader, SCoRe
 from mlpo_core.experiment.team import RECORDED
 
 _PREFILL = 8192

@@ -219,6 +219,22 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
+    def _votes_need_a_team(self) -> Self:
+        if self.leader is None or self.leader.information != "votes":
+            return self
+        alone = {
+            "sft.solo_share": self.sft.enabled and self.sft.solo_share > 0,
+            "mlpo.solo_share": self.mlpo.solo_share > 0,
+            "grpo.enabled": self.grpo.enabled,
+        }
+        if wrong := [setting for setting, asks in alone.items() if asks]:
+            raise ValueError(
+                f"{wrong[0]}: a leader that is shown votes (leader.information) sees no question, so that there is "
+                "nothing to ask it alone: set sft.solo_share and mlpo.solo_share to 0, and grpo.enabled to false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _budget_has_prices(self) -> Self:
         engines = [(f"team.agents.{i}.engine", self.engine_of(a)) for i, a in enumerate(self.team.agents)]
         if (judge := self.grading.judge) and judge.engine:

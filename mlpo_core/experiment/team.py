@@ -105,8 +105,10 @@ class Leader(Grown):
     max_context: Count = 4096
     """Tokens that a leader prompt plus its completion may take; a longer prompt is an error, unless `shorten` says how
     it is made to fit."""
-    information: Literal["full", "answers", "tail"] = "full"
-    """What the leader is shown of a proposal: all of it, its extracted answer, or its last `tail_chars` characters."""
+    information: Literal["full", "answers", "tail", "votes"] = "full"
+    """What the leader is shown of a proposal: all of it, its extracted answer, or its last `tail_chars` characters.
+    `votes` is for a miniature leader, which cannot read: of the task it shows the subject alone, and of a proposal the
+    extracted answer and how many hundreds of characters led to it."""
     tail_chars: Count = 600
     shorten: Literal["none", "tail", "answers"] = "none"
     """What is done with a prompt that does not fit: nothing, so that it is an error; of every proposal only as many of

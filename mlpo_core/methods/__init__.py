@@ -139,7 +139,15 @@ def check_methods(experiment: Experiment) -> None:
     Raises:
         BadInput: Names the field and what there is.
     """
-    known = all_methods(experiment) | selected(experiment)
+    chosen = selected(experiment)
+    if experiment.leader and experiment.leader.information == "votes":
+        for name, method in chosen.items():
+            if method.dialogue and method.dialogue.leader and not method.dialogue.seats:
+                raise BadInput(
+                    f"benchmark.methods: {name} asks the leader alone, and one that is shown votes "
+                    "(leader.information) sees no question: leave it out"
+                )
+    known = all_methods(experiment) | chosen
     named = [("benchmark.claims", name) for pair in experiment.benchmark.claims for name in pair]
     tests = experiment.claims.tests if experiment.claims else ()
     named += [("claims.tests", name) for test in tests for name in (test.method, *test.against)]

@@ -136,6 +136,8 @@ class PromptMaker:
 
     def show(self, task: Task, texts: Sequence[str], asked: int = 0) -> str:
         """The prompt that shows these texts, however long."""
+        if self._leader.information == "votes":
+            return leader_prompt(task, texts, self._own, votes=True)
         return with_absent(task, leader_prompt(task, texts, self._own), len(texts), asked, self._own)
 
     def _texts(self, answers: Sequence[Answered]) -> list[str]:

@@ -1,5 +1,6 @@
 """What the leader reads: the task, alone or with its team's answers."""
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -23,14 +24,17 @@ class _Around(NamedTuple):
     after: str
 
 
-def leader_prompt(task: Task, shown: Sequence[str], own: Prompts = STANDARD) -> str:
+def leader_prompt(task: Task, shown: Sequence[str], own: Prompts = STANDARD, votes: bool = False) -> str:
     """What the leader reads.
 
     Args:
         task: The task.
         shown: One proposal per agent as `shown` gives it; none is a solo prompt.
         own: The experiment's templates.
+        votes: Whether the leader is shown no question: `leader.information` is `votes`.
     """
+    if votes:
+        return compact_leader_prompt(task.subject, shown)
     if is_compact(task):
         return compact_leader_prompt(task.question, shown)
     if not shown:
@@ -68,6 +72,13 @@ def shown(response: str, extracted: str | None, leader: Leader) -> str:
             return stated(extracted)
         case "tail":
             return response[-leader.tail_chars :]
+        case "votes":
+            return vote(extracted, len(response))
+
+
+def vote(extracted: str | None, characters: int) -> str:
+    """What is shown of a proposal where only votes are: its answer, and how many hundreds of characters led to it."""
+    return f"{extracted or '-'} {math.ceil(characters / 100)}"
 
 
 def stated(extracted: str | None) -> str:

@@ -110,7 +110,7 @@ def _described(ctx: Context, leader: Leader, form: Literal["weights", "adapter"]
         proposals=Sampling(**experiment.proposals.model_dump(include={"temperature", "top_p", "max_new_tokens"})),
         inference=Rounds(**experiment.inference.model_dump(include={"rounds", "temperature", "agent_temperature"})),
         stop=Stopping(**policy._asdict()) if (policy := chosen(ctx.inputs["benchmark_predictions"])) else None,
-        prompts=prompt_texts(compact),
+        prompts=prompt_texts(compact, leader.information == "votes"),
         versions={name: v for name, v in ctx.inputs["mlpo_leader"].manifest.versions.items() if v},
     )
 

@@ -78,7 +78,7 @@ class Rounds(_Part):
 class Reading(_Part):
     """What the leader is shown of an answer, in which order, and how long it may read and write, in tokens."""
 
-    information: Literal["full", "answers", "tail"]
+    information: Literal["full", "answers", "tail", "votes"]
     tail_chars: Count
     max_context: Count
     max_new_tokens: Count

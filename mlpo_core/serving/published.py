@@ -53,7 +53,7 @@ def of_published(which: str, store: Store, team: str = "") -> Source:
     folder = _snapshot(which) if which.startswith(HUB) else Path(which)
     described = read(folder)
     settings = described.settings()
-    if described.prompts != prompt_texts(described.compact):
+    if described.prompts != prompt_texts(described.compact, described.leader.information == "votes"):
         log(f"{which}: it was trained with other prompts than this version of mlpo writes: its answers may be worse")
     led = _of_experiment(team, store) if team else _own(described, settings, store, which)
     model = _weights(folder, described)

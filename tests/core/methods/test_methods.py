@@ -52,3 +52,11 @@ def test_checking_methods_loads_no_model_library():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_a_leader_of_votes_is_compared_with_its_team_only():
+    shown = {"model": "pretrain:qwen3", "information": "votes"}
+    off = {"sft": {"solo_share": 0}, "mlpo": {"solo_share": 0}, "grpo": {"enabled": False}}
+    check_methods(experiment(benchmark={"methods": ["mlpo_leader/team"]}, leader=shown, **off))
+    with pytest.raises(BadInput, match=r"mlpo_leader/solo asks the leader alone"):
+        check_methods(experiment(benchmark={"methods": ["mlpo_leader"]}, leader=shown, **off))

@@ -8,6 +8,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment import KEYS, Leader
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.prompts.budget import PromptMaker, Proposal
+from mlpo_core.prompts.leader import answers_shown
 from mlpo_core.types import Task
 
 TASK = Task("t", "bbh", "x", "test", "How many?", (), "3", "number")
@@ -98,3 +99,11 @@ def test_other_answers_and_other_seeds_are_seated_otherwise() -> None:
 def test_seats_are_in_a_key_only_where_they_are_shuffled() -> None:
     assert "seats" not in Leader(model="m").model_dump(context=KEYS)
     assert Leader(model="m", seats="shuffled").model_dump(context=KEYS)["seats"] == "shuffled"
+
+
+def test_votes_show_the_subject_and_of_every_answer_its_option_and_length() -> None:
+    leader = Leader(model="m", information="votes")
+    made = PromptMaker(TOKENIZER, leader, 1).make(TASK, [*TEAM[:2], Proposal("p6", "?" * 1001, None, False)])
+    assert made.prompt == "x\n1 1 1\n2 2 2\n3 - 11"
+    assert PromptMaker(TOKENIZER, leader, 1).show(TASK, ["B 3"], asked=3) == "x\n1 B 3"
+    assert answers_shown(made.prompt) == ["1 1", "2 2", "- 11"]

@@ -23,15 +23,19 @@ from tests.core.serving import house
 from tests.core.serving.test_leader import benchmark
 
 
-@pytest.fixture(scope="module")
-def published(made_house: house.House) -> Path:
-    """The folder, made by the chain's own stage."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLPO_EXPERIMENTS", str(made_house.experiments))
-        for asset in ("benchmark_report", "published_leader"):
-            made = run(resolve(asset, find(house.NAME), made_house.store))
+def publish(made_house: house.House) -> Path:
+    """The folder, made by the chain's own stage; `MLPO_EXPERIMENTS` must be the house's."""
+    for asset in ("benchmark_report", "published_leader"):
+        made = run(resolve(asset, find(house.NAME), made_house.store))
     assert made.ref
     return Dataset(made.ref).local_folder("leader")
+
+
+@pytest.fixture(scope="module")
+def published(made_house: house.House) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLPO_EXPERIMENTS", str(made_house.experiments))
+        return publish(made_house)
 
 
 @pytest.fixture

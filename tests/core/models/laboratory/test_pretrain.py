@@ -18,6 +18,7 @@ from mlpo_core.prompts.chat import encode
 from tests.support import REPOSITORY
 
 _TINY = REPOSITORY / "experiments" / "tiny.yaml"
+VOTES = ("leader.information=votes", "sft.solo_share=0", "mlpo.solo_share=0", "grpo.enabled=false")
 _SMALL = ("base_models.steps=6", "base_models.leader_steps=6", "base_models.batch_size=16")
 
 
@@ -118,3 +119,14 @@ def test_replay_documents_are_new_ones_of_the_leaders_own_kind() -> None:
     assert len(set(documents)) > 390
     assert 0.5 < sum("\n" in prompt for prompt, _ in documents) / 400 < 0.9
     assert documents == replay_documents(experiment, 400, seed=1, forbidden=frozenset())
+
+
+def test_a_leader_of_votes_is_pretrained_on_votes_for_the_options_of_its_tasks(tmp_path: Path) -> None:
+    experiment = load(_TINY, (*_SMALL, *VOTES))
+    rows = [{"question": "Which?", "subject": "law", "choices": ["x", "y", "z"]}]
+    context = cast(Any, SimpleNamespace(experiment=experiment, inputs={"tasks": SimpleNamespace(rows=lambda _: rows)}))
+    folder = pretrain_models(context, ["leader"], tmp_path)["leader"]
+    assert (folder / "model.safetensors").exists()
+    rows[0]["choices"] = []
+    with pytest.raises(BadInput, match="no task has any"):
+        pretrain_models(context, ["leader"], tmp_path / "none")
