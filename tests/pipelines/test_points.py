@@ -6,17 +6,19 @@ import dagster as dg
 import pytest
 from dagster import validate_run_config
 
+from mlpo_core.chain.experiments import find
 from mlpo_core.experiment.changeable import changeable
 from mlpo_core.store import Store
 from mlpo_core.store.points import recorded
 from pipelines.definitions import defs
 from pipelines.defs.points import named_points, try_settings
 from pipelines.launchpad import said, schema
+from pipelines.partitions import changes
 from pipelines.tags import APPROVED, POINT
 from tests.pipelines.conftest import Workshop
 from tests.pipelines.results import failure
 
-NAME = "votes--filter.max_correct_rate=0.8"
+NAME = "votes--seed=7"
 
 
 def asked(**config: object) -> dict[str, object]:
@@ -55,20 +57,28 @@ def test_the_launchpad_refuses_what_is_no_setting_or_of_another_type(config: Map
 
 
 def test_settings_become_a_partition_that_is_made_next(workshop: Workshop) -> None:
-    workshop.prepare()
-    config = asked(filter={"max_correct_rate": 0.8}, assets=["tasks", "base_models", "agent_proposals", "hard_tasks"])
-    result = try_settings.execute_in_process(config, instance=workshop.instance, tags={APPROVED: "votes"})
+    result = try_settings.execute_in_process(
+        asked(seed=7, assets=["tasks"]), instance=workshop.instance, tags={APPROVED: "votes"}
+    )
     assert result.success
     assert workshop.instance.get_run_by_id(result.run_id).tags[POINT] == NAME
-    assert set(workshop.instance.get_dynamic_partitions("experiment")) == {"votes", NAME}
+    assert NAME in workshop.instance.get_dynamic_partitions("experiment")
+    new, retired = changes(workshop.instance)
+    assert (new, retired) == (["votes"], []), "the sensor keeps it"
 
     [request] = requests(workshop, result)
     assert (request.partition_key, request.run_key) == (NAME, result.run_id)
-    assert request.tags[APPROVED] == "votes"
-    made = workshop.materialize(*(key.to_user_string() for key in request.asset_selection), experiment=NAME)
-    assert made.success, failure(made)
-    before, now = (Store().pointed(name, "hard_tasks") for name in ("votes", NAME))
+    assert (request.asset_selection, request.tags[APPROVED]) == ([dg.AssetKey("tasks")], "votes")
+    for experiment in (NAME, "votes"):
+        made = workshop.materialize("tasks", experiment=experiment)
+        assert made.success, failure(made)
+    before, now = (Store().pointed(name, "tasks") for name in ("votes", NAME))
     assert before and now and before.key != now.key, "and votes keeps its own"
+    workshop.write(description="edited")
+    assert find(NAME).description == "edited", "what is not changed follows the file"
+    (workshop.folder / "experiments" / "votes.yaml").unlink()
+    workshop.write("other")
+    assert set(changes(workshop.instance).retired) == {"votes", NAME}
 
 
 def test_a_wrong_value_ends_the_run_with_field_and_reason(workshop: Workshop) -> None:
