@@ -43,7 +43,7 @@ def run_on_ray(
     except ImportError as error:
         raise missing_extra("dagster-ray", "ray") from error
 
-    asked = _gpus()
+    gpus = _gpus() if holds_model else 0.0
 
     class Reader(PipesRayJobMessageReader):
         """Keeps what the phase said, also when the job failed."""
@@ -67,7 +67,7 @@ def run_on_ray(
             submit_job_params={
                 "entrypoint": f"python -m mlpo_core run --spec {spec_file.name}",
                 "submission_id": job,
-                **(asked if holds_model else {}),
+                "entrypoint_num_gpus": gpus,
                 "runtime_env": {
                     "working_dir": str(spec_file.parent),
                     "py_modules": [str(_CODE)],
@@ -81,11 +81,11 @@ def run_on_ray(
     return 0, None
 
 
-def _gpus() -> dict[str, float]:
+def _gpus() -> float:
     """What a job that holds a model asks for."""
     given = os.environ.get(GPUS, "")
     try:
-        return {"entrypoint_num_gpus": float(given)} if given else {}
+        return float(given or 0)
     except ValueError:
         raise BadInput(f"{GPUS} is {given!r}: expected a number of GPUs, such as 1") from None
 

@@ -1,6 +1,7 @@
 """Change some settings for one run: the launchpad's values become a point with a name, and that is what is made."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import dagster as dg
 
@@ -38,7 +39,7 @@ def try_settings() -> None:
 def named_points(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
     """Makes the points that `try_settings` named."""
     run = context.dagster_run
-    config = run.run_config["ops"][name_settings.name]["config"]
+    config = cast("Mapping[str, Any]", run.run_config)["ops"][name_settings.name]["config"]
     yield dg.RunRequest(
         run_key=run.run_id,
         partition_key=run.tags[POINT],
