@@ -29,8 +29,13 @@ _REPOSITORY = Path(__file__).resolve().parents[1]
 _BAD_INPUT, _TRANSIENT = 2, 75
 
 
-def launch(context: dg.AssetExecutionContext, spec: Spec) -> Outcome:
+def launch(context: dg.AssetExecutionContext, spec: Spec, *, holds_model: bool = False) -> Outcome:
     """Run the phase that makes `spec`; its log lines arrive in the run as they are written.
+
+    Args:
+        context: Of the asset that is made.
+        spec: What is asked for.
+        holds_model: Whether it may need an accelerator, which a cluster has on some of its nodes only.
 
     Raises:
         Failure: The phase refused its input (exit code 2) or broke; never retried.
@@ -40,7 +45,7 @@ def launch(context: dg.AssetExecutionContext, spec: Spec) -> Outcome:
         spec_file = Path(folder) / "spec.json"
         spec_file.write_text(spec.model_dump_json())
         if spec.experiment.launcher == "ray":
-            code, reason = run_on_ray(context, spec_file)
+            code, reason = run_on_ray(context, spec_file, holds_model=holds_model)
         else:
             code, reason = _run(context, spec_file)
     if code == _TRANSIENT:

@@ -2,8 +2,12 @@
 
 `RAY_ADDRESS` names the cluster (`http://HOST:8265`). Code and spec are sent along; the libraries must be there, and the
 root must be one that every node reaches. The job stops with the run.
+
+A job is on the head node unless it asks for something: `MLPO_RAY_GPUS` says how many GPUs a phase that holds a
+model asks for, so that a head without any sends it to a worker.
 """
 
+import os
 import uuid
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -13,22 +17,33 @@ from typing import Any
 import dagster as dg
 
 import mlpo_core
-from mlpo_core.errors import missing_extra
+from mlpo_core.errors import BadInput, missing_extra
 
+GPUS = "MLPO_RAY_GPUS"
+"""Environment variable: GPUs that a phase which holds a model asks for; unset, it asks for none."""
 _CODE = Path(mlpo_core.__file__).parent
 _POLL_S = 1.0
 
 
-def run_on_ray(context: dg.AssetExecutionContext, spec_file: Path) -> tuple[int, str | None]:
+def run_on_ray(
+    context: dg.AssetExecutionContext, spec_file: Path, *, holds_model: bool = False
+) -> tuple[int, str | None]:
     """The phase's exit code, and the reason that it gave for a failure.
 
+    Args:
+        context: Of the asset that is made.
+        spec_file: What the phase is asked for.
+        holds_model: Whether it asks for GPUs, where `MLPO_RAY_GPUS` says how many.
+
     Raises:
-        BadInput: Ray or dagster-ray is not installed; names the extra.
+        BadInput: Ray or dagster-ray is not installed, which names the extra; or `MLPO_RAY_GPUS` is no number.
     """
     try:
         from dagster_ray.core.pipes import PipesRayJobClient, PipesRayJobMessageReader
     except ImportError as error:
         raise missing_extra("dagster-ray", "ray") from error
+
+    gpus = _gpus() if holds_model else 0.0
 
     class Reader(PipesRayJobMessageReader):
         """Keeps what the phase said, also when the job failed."""
@@ -52,6 +67,7 @@ def run_on_ray(context: dg.AssetExecutionContext, spec_file: Path) -> tuple[int,
             submit_job_params={
                 "entrypoint": f"python -m mlpo_core run --spec {spec_file.name}",
                 "submission_id": job,
+                "entrypoint_num_gpus": gpus,
                 "runtime_env": {
                     "working_dir": str(spec_file.parent),
                     "py_modules": [str(_CODE)],
@@ -63,6 +79,15 @@ def run_on_ray(context: dg.AssetExecutionContext, spec_file: Path) -> tuple[int,
         code = client.client.get_job_info(job).driver_exit_code
         return 1 if code is None else code, reason_given(reader.messages)
     return 0, None
+
+
+def _gpus() -> float:
+    """What a job that holds a model asks for."""
+    given = os.environ.get(GPUS, "")
+    try:
+        return float(given or 0)
+    except ValueError:
+        raise BadInput(f"{GPUS} is {given!r}: expected a number of GPUs, such as 1") from None
 
 
 def reason_given(messages: Sequence[Any]) -> str | None:

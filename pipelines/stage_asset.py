@@ -124,7 +124,7 @@ def _made(context: dg.AssetExecutionContext, spec: Spec, pool: str | None) -> Ou
     """What a phase makes once it has a slot; or what another run made while this one waited."""
     require_approval(context.run, spec)
     with slot(context, pool):
-        return lookup(spec) or launch(context, spec)
+        return lookup(spec) or launch(context, spec, holds_model=pool is not None)
 
 
 def _check(context: dg.AssetExecutionContext, name: str) -> list[dg.AssetCheckResult]:

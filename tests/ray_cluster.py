@@ -33,9 +33,9 @@ class RayCluster:
         """Where the Jobs API listens (`RAY_ADDRESS` of who submits)."""
         return f"http://{self._cluster.head_node.webui_url}"
 
-    def add_node(self):
-        """One more node with two CPUs."""
-        return self._cluster.add_node(num_cpus=2, object_store_memory=_MEMORY)
+    def add_node(self, gpus: int = 0):
+        """One more node with two CPUs, and GPUs in name."""
+        return self._cluster.add_node(num_cpus=2, num_gpus=gpus, object_store_memory=_MEMORY)
 
     def remove_node(self, node) -> None:
         """Kill a node, and what runs on it."""

@@ -7,9 +7,11 @@ from mlpo_core.chain.plugged import plugged, require_from_file
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, files, load
+from mlpo_core.experiment.changeable import require_changeable
 from mlpo_core.experiment.overrides import check_overrides
 from mlpo_core.methods import check_methods, selected
 from mlpo_core.prompts.checking import check_prompts
+from mlpo_core.store import Store, points
 from mlpo_core.types import stable_id
 
 _TRAINING = ("sft", "mlpo")
@@ -22,11 +24,21 @@ _TRAINED_WHERE_NAMED = ("deferral_leader", "score_leader")
 def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
     """The experiment that a name stands for: `stem`, or the point `stem--recipe=a--seed=1` of its sweep.
 
+    Also a point that somebody named for one run (`mlpo_core.chain.naming`): those are recorded under `$MLPO_ROOT`.
+
     Raises:
         BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's, or it names a method
             that there is not, or has a template that cannot be used.
     """
-    experiment = files.find(name, overrides)
+    try:
+        experiment = files.find(name, overrides)
+    except BadInput:
+        point = points.find(Store(), name) if "--" in name else None
+        if point is None:
+            raise
+        require_changeable(setting.partition("=")[0] for setting in point.settings)
+        base = find(point.experiment, (*point.settings, *overrides))
+        return base.model_copy(update={"name": name, "sweep": {}, "claims": None})
     if overrides:
         require_from_file(experiment, files.find(name))
     return checked(experiment, str(files.path_of(name.partition("--")[0])))
@@ -45,11 +57,14 @@ def read(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
         if overrides:
             require_from_file(experiment, load(name))
         checked(experiment, name)
-    return experiment.model_copy(update={"name": _name_of(experiment.name, overrides)}) if overrides else experiment
+    return experiment.model_copy(update={"name": name_of(experiment.name, overrides)}) if overrides else experiment
 
 
-def _name_of(name: str, overrides: tuple[str, ...]) -> str:
-    """`NAME--section.key=value`, as a sweep names its points; a hash of the settings where that is no short name."""
+def name_of(name: str, overrides: tuple[str, ...]) -> str:
+    """Under what name an experiment with other settings is filed.
+
+    `NAME--section.key=value`, as a sweep names its points; a hash of the settings where that is no short name.
+    """
     told = "--".join((name, *sorted(setting.replace(" ", "") for setting in overrides)))
     if len(told) <= _LONGEST_NAME and re.fullmatch(r"[\w.,=+\[\]-]+", told, re.ASCII):
         return told

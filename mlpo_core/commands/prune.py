@@ -4,9 +4,9 @@ import argparse
 from datetime import timedelta
 
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment.files import folder, retired
+from mlpo_core.experiment.files import folder, names, retired
 from mlpo_core.progress import say
-from mlpo_core.store import Store
+from mlpo_core.store import Store, points
 from mlpo_core.store.catalog import Entry, prunable, prune, versions
 from mlpo_core.store.leftovers import ABANDONED_AFTER, leftovers, sweep
 
@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="an experiment without a file: let what only it uses go too (repeatable)",
+        help="an experiment without a file, or a point named for one run: let what only it uses go too (repeatable)",
     )
     parser.add_argument("--yes", action="store_true", help="delete; without it, only say what would go")
 
@@ -37,12 +37,17 @@ def run(options: argparse.Namespace) -> None:
     uses = list(store.pointers())
     for problem in (use.problem for use in uses if use.problem):
         say(f"keeping all that it may name: {problem}")
-    without_file = retired(dict.fromkeys(use.partition for use in uses))
+    named = points.recorded(store)
+    without_file = retired(
+        dict.fromkeys([*named, *(use.partition for use in uses)]), lambda path: [*names(path), *named]
+    )
     forgotten: list[str] = options.forget
     for name in forgotten:
-        if name not in without_file:
-            there = ", ".join(without_file) or "none"
-            raise BadInput(f"--forget {name}: not an experiment that has lost its file; those that have: {there}")
+        if name not in (*without_file, *named):
+            there = ", ".join(dict.fromkeys([*without_file, *named])) or "none"
+            raise BadInput(
+                f"--forget {name}: not an experiment that has lost its file, or a named point; those are: {there}"
+            )
     known = versions(store, uses)
     unused, abandoned = prunable(known, age, forgotten), leftovers(store, age)
     young = len(prunable(known, timedelta(0), forgotten)) - len(unused)
@@ -61,6 +66,8 @@ def run(options: argparse.Namespace) -> None:
         for use in uses:
             if use.partition in forgotten:
                 store.unpoint(use.partition, use.asset)
+        for name in set(forgotten) & set(named):
+            points.forget(store, name)
         for entry in prune(store, unused):
             say(f"kept {entry.asset} {entry.key}: it has just come into use")
         sweep(abandoned)

@@ -11,10 +11,12 @@ import dagster as dg
 
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
-from mlpo_core.experiment.files import files, shown
+from mlpo_core.experiment.files import files
+from mlpo_core.store import Store
+from mlpo_core.store.points import recorded
 from pipelines.abandoned import end_abandoned
 from pipelines.foresight import asks, foreseen
-from pipelines.partitions import EXPERIMENTS, changes
+from pipelines.partitions import EXPERIMENTS, changes, names
 from pipelines.settings import data_versions, latest_data_versions, observation
 
 CHAIN = dg.define_asset_job(
@@ -27,11 +29,12 @@ CHAIN = dg.define_asset_job(
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def experiment_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Registers new experiment files, and shown points, as partitions, and retires those of removed files.
+    """Registers new experiment files, shown points and named ones as partitions, and retires those of removed files.
 
     Settings that are not those seen last are observed, so that the partitions of edited files show what is stale.
     """
     now = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files()}
+    now |= dict.fromkeys(recorded(Store()), "named")
     before: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     if now == before:
         return dg.SkipReason("no experiment file is new or edited")
@@ -53,8 +56,8 @@ def experiment_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | d
 def _observed(instance: dg.DagsterInstance) -> Iterator[dg.AssetObservation]:
     """The settings that are not those observed last. Of every file: one may take its leaders from an edited one."""
     last = {asset: latest_data_versions(instance, asset) for asset in STAGES}
-    for path in files():
-        for partition in shown(path):
+    for partitions in names().values():
+        for partition in partitions:
             for asset, version in data_versions(partition).items():
                 if last[asset].get(partition) != version:
                     yield observation(partition, asset, version)

@@ -17,8 +17,10 @@ from mlpo_core.listening.keys import VARIABLE
 from mlpo_core.serving.endpoint.app import Endpoint
 from mlpo_core.serving.endpoint.guard import Guard
 from mlpo_core.serving.endpoint.limits import Limits
+from pipelines.launch_ray import GPUS
 from tests.support import REPOSITORY
 
+COMPOSE = yaml.safe_load((REPOSITORY / "infra" / "compose" / "compose.yaml").read_text())
 FOLDER = REPOSITORY / "infra" / "kubernetes"
 DOCUMENTS: list[dict[str, Any]] = [
     document for file in sorted(FOLDER.glob("*.yaml")) for document in yaml.safe_load_all(file.read_text())
@@ -83,7 +85,7 @@ def test_every_service_and_policy_selects_a_pod() -> None:
     labels = [template["metadata"]["labels"] for template in (*templates, *(group["template"] for group in GROUPS))]
     selectors = [d["spec"]["selector"] for d in BUILT_IN if d["kind"] == "Service"]
     selectors += [d["spec"]["podSelector"]["matchLabels"] for d in BUILT_IN if d["kind"] == "NetworkPolicy"]
-    assert len(selectors) == 9
+    assert len(selectors) == 13
     for selector in selectors:
         assert any(selector.items() <= given.items() for given in labels), selector
 
@@ -117,6 +119,32 @@ def test_the_endpoint_is_started_and_looked_after_as_the_command_has_it() -> Non
     paths = {getattr(route, "path", "") for route in Endpoint({}, Guard("127.0.0.1"), Limits()).app.routes}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert container[probe]["httpGet"]["path"] in paths and container[probe]["httpGet"]["port"] == "http"
+
+
+@pytest.mark.parametrize("name", ["artifacts", "viewer"])
+def test_what_shows_pages_is_started_as_compose_does_and_knows_no_database(name: str) -> None:
+    [container] = pods(name)["containers"]
+    assert container["command"] == COMPOSE["services"][name]["command"]
+    assert container["ports"][0]["containerPort"] == int(container["command"][-1])
+    assert {"secretRef": {"name": "mlpo"}} not in container["envFrom"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    addresses = next(d for d in BUILT_IN if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "mlpo")["data"]
+    assert addresses[f"MLPO_{name.upper()}_URL"].endswith(f"/{name}")
+    keys = [variable["name"] for variable in container.get("env", ())]
+    assert keys == ([VARIABLE] if name == "viewer" else [])
+
+
+def test_what_holds_a_model_asks_ray_for_what_only_its_workers_have() -> None:
+    settings = next(d for d in BUILT_IN if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "mlpo")["data"]
+    head, workers = ([c["resources"]["limits"] for c in g["template"]["spec"]["containers"]] for g in GROUPS)
+    assert all(int(limits["nvidia.com/gpu"]) >= int(settings[GPUS]) for limits in workers)
+    assert not any("nvidia.com/gpu" in limits for limits in head)
+
+
+def pods(name: str) -> dict[str, Any]:
+    """The pod of a deployment."""
+    found = (d for d in BUILT_IN if d["kind"] == "Deployment" and d["metadata"]["name"] == name)
+    return next(found)["spec"]["template"]["spec"]
 
 
 def test_no_secret_stands_in_a_manifest() -> None:

@@ -40,6 +40,32 @@ def test_a_phase_runs_on_the_cluster_and_says_why_it_fails(workshop: Workshop, r
     assert sorted(jobs(ray_cluster)[: len(jobs(ray_cluster)) - before]) == ["FAILED", "SUCCEEDED"]
 
 
+@pytest.mark.slow
+def test_what_holds_a_model_goes_where_the_gpus_are(workshop: Workshop, ray_cluster: RayCluster, monkeypatch):
+    from ray.job_submission import JobSubmissionClient
+
+    monkeypatch.setenv("RAY_ADDRESS", ray_cluster.jobs)
+    monkeypatch.setenv(launch_ray.GPUS, "1")
+    workshop.write("far", launcher="ray", tasks=sums(5))
+    node = ray_cluster.add_node(gpus=1)
+    try:
+        assert workshop.materialize("tasks", "base_models", experiment="far").success
+        newest, before = sorted(
+            (job for job in JobSubmissionClient(ray_cluster.jobs).list_jobs() if job.submission_id),
+            key=lambda job: -job.start_time,
+        )[:2]
+    finally:
+        ray_cluster.remove_node(node)
+    assert newest.driver_node_id == node.node_id, "base_models holds a model"
+    assert before.driver_node_id != node.node_id, "tasks holds none, and stays on the head"
+
+
+def test_how_many_gpus_is_a_number(tmp_path, monkeypatch):
+    monkeypatch.setenv(launch_ray.GPUS, "many")
+    with pytest.raises(BadInput, match=r"MLPO_RAY_GPUS is 'many'"):
+        launch_ray.run_on_ray(None, tmp_path / "spec.json", holds_model=True)
+
+
 RUN = """
 import dagster as dg
 from pipelines.definitions import defs

@@ -90,7 +90,7 @@ def test_prune_names_experiments_without_a_file_and_lets_them_go_when_told(
     assert "kept for gone, which has no file in" in said and "tiny" not in said
     assert store.find("tasks", T2) and store.find("hard_tasks", H1)
     assert main(["prune", "--hours", "0", "--root", root, "--yes", "--forget", "tiny"]) == 2
-    assert "those that have: gone" in capsys.readouterr().err
+    assert "those are: gone" in capsys.readouterr().err
     assert main(["prune", "--hours", "0", "--root", root, "--yes", "--forget", "gone"]) == 0
     assert store.find("tasks", T2) is None and store.find("hard_tasks", H1) is None
     assert store.find("tasks", T1) and [(u.partition, u.ref) for u in store.pointers()] == [("tiny", shared)]
