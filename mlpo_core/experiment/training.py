@@ -35,8 +35,9 @@ class LoRA(Section):
 
     @model_validator(mode="after")
     def _is_of_use(self) -> Self:
-        if not self.rank and (given := self.model_fields_set - {"rank"}):
-            raise ValueError(f"{sorted(given)[0]}: there is no adapter without a rank: {{rank: 16}}")
+        fields = type(self).model_fields
+        if not self.rank and (given := [n for n in fields if getattr(self, n) != fields[n].default]):
+            raise ValueError(f"{given[0]}: there is no adapter without a rank: {{rank: 16}}")
         if not self.targets or "" in tuple(self.targets):
             raise ValueError("targets: name at least one layer, or all-linear")
         return self

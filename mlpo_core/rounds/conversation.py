@@ -84,7 +84,7 @@ class Conversations:
         self._maker = maker
         self._asked = asked
         leader = experiment.leader
-        self._leads = (leader.system_prompt, leader.template) if leader else ("", "")
+        self._leads: tuple[str, str] = (leader.system_prompt, leader.template) if leader else ("", "")
         self._dialogues = dialogues
         self._tasks = tasks
         self._agents: dict[str, Agent] = {a.name: a for a in experiment.team.agents}

@@ -27,7 +27,7 @@ def attach(trainer: Any, ctx: Context) -> None:
     os.environ.setdefault("WANDB_PROJECT", PROJECT)
     for name in ctx.trackers:
         try:
-            callback = INTEGRATION_TO_CALLBACK[name]()
+            callback: Any = INTEGRATION_TO_CALLBACK[name]()
         except (RuntimeError, ImportError) as error:
             raise BadInput(f"trackers: {name}: {error}") from error
         if name == "tensorboard":

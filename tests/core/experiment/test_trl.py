@@ -111,3 +111,9 @@ def test_a_wrong_adapter_is_refused(given, said):
         experiment(mlpo={"lora": given})
     with pytest.raises(BadInput, match="lora_rank: unknown key; did you mean lora"):
         experiment(mlpo={"lora_rank": 4})
+
+
+def test_an_experiment_with_and_without_them_goes_through_json():
+    given = {"trl": {"loss_type": "dapo"}, "lora": {"rank": 4, "targets": ["q_proj"]}}
+    for read in (experiment(), experiment(mlpo=given, leader={"seats": "shuffled"}, trackers=["wandb"])):
+        assert type(read).model_validate_json(read.model_dump_json()) == read

@@ -69,13 +69,19 @@ def test_sampling_that_only_trl_knows_is_trls_and_said(inputs, lenient_grading, 
 def test_an_adapter_is_what_its_settings_say(inputs, lenient_grading, monkeypatch):
     said = []
     monkeypatch.setattr(leader_trainer, "log", said.append)
+    fit = grpo.fit
+
+    def looked_at(made, *rest):  # before the adapter is merged
+        trained_ones = [name.split(".")[-4] for name, p in made.model.named_parameters() if p.requires_grad]
+        assert set(trained_ones) == {"q_proj", "v_proj"}
+        config = made.model.peft_config["default"]
+        assert (config.r, config.lora_alpha, config.lora_dropout) == (2, 6, 0.5)
+        assert [m.p for m in made.model.modules() if isinstance(m, torch.nn.Dropout) and m.p] == [0.5] * 4
+        return fit(made, *rest)
+
+    monkeypatch.setattr(grpo, "fit", looked_at)
     lora = {"rank": 2, "alpha": 6, "dropout": 0.5, "targets": ["q_proj", "v_proj"]}
-    made, log = trained(inputs, "mlpo_leader", monkeypatch, steps=2, lora=lora)
-    adapted = {name.split(".")[-4] for name, p in made.model.named_parameters() if p.requires_grad}
-    assert adapted == {"q_proj", "v_proj"}
-    config = made.model.peft_config["default"]
-    assert (config.r, config.lora_alpha, config.lora_dropout) == (2, 6, 0.5)
-    assert [m.p for m in made.model.modules() if isinstance(m, torch.nn.Dropout) and m.p] == [0.5] * 4
+    _, log = trained(inputs, "mlpo_leader", monkeypatch, steps=2, lora=lora)
     assert set(log["prefix_shared"]) == {0.0}
     assert said == ["the update runs every copy of a prompt (slower, same result): dropout draws for every copy"]
 

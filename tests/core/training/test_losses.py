@@ -11,11 +11,11 @@ OPTIONS = [
     *({"loss_type": loss} for loss in LOSSES),
     {"loss_type": "grpo", "importance_sampling_level": "sequence", "epsilon": 3e-4, "epsilon_high": 4e-4},  # GSPO
     {"loss_type": "luspo", "importance_sampling_level": "sequence"},
-    {"loss_type": "dapo", "epsilon_high": 0.28},
+    {"loss_type": "dapo", "epsilon_high": 1.0},
     {"loss_type": "dr_grpo", "epsilon_high": 0.5, "delta": 1.4},
     {"loss_type": "dapo", "top_entropy_quantile": 0.5},
     {"loss_type": "dapo", "entropy_coef": 0.1},
-    {"loss_type": "dr_grpo", "off_policy_mask_threshold": 0.05},
+    {"loss_type": "dr_grpo", "off_policy_mask_threshold": 0.0},
 ]
 
 

@@ -1,7 +1,5 @@
 """`trackers`: transformers' own callbacks are told what the log holds, and nothing of it is in the version."""
 
-import json
-import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -78,13 +76,3 @@ def test_wandb_writes_a_run_while_it_is_offline(inputs, lenient_grading, tmp_pat
     [written] = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     data = written.read_bytes()
     assert b"dev/team/correct" in data and b"mlpo_leader" in data
-
-
-def test_trackio_holds_the_figures_of_a_training(inputs, lenient_grading, tmp_path, monkeypatch):
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))  # read when it is imported
-    pytest.importorskip("trackio")
-    log, _ = followed(inputs, "trackio")
-    with sqlite3.connect(tmp_path / "trackio" / "mlpo.db") as connection:
-        rows = [json.loads(told) for (told,) in connection.execute("select metrics from metrics where metrics != ''")]
-    found = {row["train/global_step"]: row["train/dev/team/correct"] for row in rows if "train/seconds" in row}
-    assert found == pytest.approx({step: value for step, value in log["dev/team/correct"].items() if step})
