@@ -246,9 +246,7 @@ def test_it_starts_from_the_base_leader_where_the_experiment_says_so(alone, leni
 
 
 def test_a_question_that_leaves_no_room_for_a_first_answer_is_refused(alone):
-    crowded = small.experiment(
-        benchmark={"methods": ["score_leader"]}, leader={"max_context": 400, "max_new_tokens": 150}
-    )
+    crowded = small.experiment(benchmark={"methods": ["score_leader"]}, leader={"max_new_tokens": 198})
     with pytest.raises(BadInput, match="to correct itself the leader reads"):
         score.run(alone.context("score_leader", crowded))
 
