@@ -181,3 +181,36 @@ def test_endpoints_take_no_gpu_and_cost_dollars() -> None:
     assert cost.dollars == pytest.approx((2 * cost.prompt_tokens + 10 * cost.completion_tokens) / 3 / 1e6)
     assert cost.gpu_hours < next(c for c in here.costs if c.stage == "agent_proposals").gpu_hours
     assert f"endpoints: ${remote.dollars:,.2f}, budget $1,000,000.00" in table(remote)
+
+
+def _hours(name: str, *overrides: str) -> float:
+    return next(c.gpu_hours for c in plan(load(PAPER, overrides)).costs if c.stage == name)
+
+
+def test_prompts_of_rounds_are_computed_for_every_call_and_those_of_samples_once() -> None:
+    assert _hours("team_rounds", "benchmark.seeds=[1, 2]") == pytest.approx(
+        2 * _hours("team_rounds", "benchmark.seeds=[1]")
+    )
+    one, two = (_hours("agent_proposals", f"proposals.samples_per_agent={n}") for n in (1, 2))
+    assert one < two < 2 * one
+
+
+def test_loads_of_models_are_counted() -> None:
+    starts = {c.stage: c.starts for c in plan(load(PAPER)).costs}
+    assert (starts["agent_proposals"], starts["sft_dataset"], starts["mlpo_leader"]) == (3, 1, 1)
+    fewer = {c.stage: c.starts for c in plan(load(PAPER, ("inference.rounds=1",))).costs}
+    assert starts["team_rounds"] > 5 * fewer["team_rounds"] > 0, "in the first round agents are not asked again"
+
+
+def test_a_checkpoint_is_stored_as_it_is_saved() -> None:
+    def stored(*overrides: str) -> float:
+        return next(c.storage_bytes for c in plan(load(PAPER, overrides)).costs if c.stage == "mlpo_leader")
+
+    assert stored() == 4 * 7e9
+    assert stored("mlpo.lora_rank=8") == 2 * 7e9
+
+
+def test_a_recorded_team_beside_a_leader_takes_no_gpu_and_no_size() -> None:
+    costs = {c.stage: c for c in plan(load(Path("experiments/recorded-leader.yaml"))).costs}
+    assert costs["agent_proposals"].gpu_hours == 0 == costs["agent_proposals"].starts
+    assert costs["sft_leader"].gpu_hours > 0

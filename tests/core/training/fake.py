@@ -25,7 +25,7 @@ from mlpo_core.training import prefix_shared
 from mlpo_core.training.leader import lora
 from mlpo_core.training.prefix_attention import PrefixLayout
 
-_SMALL = 1 << 14
+_SMALL = 32
 _WHOLE_NUMBERS = (torch.long, torch.int, torch.bool)
 
 
@@ -75,7 +75,13 @@ class Tracker(MemTracker):
 
 def as_triton_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """TRL's output head works in place on CUDA; elsewhere it copies every tile several times, which is not measured."""
-    for name in ("_forward_tile", "_backward_tile", "_addmm_fp32"):
+
+    def scored(_tile: Any, _stride: Any, _targets: Any, highest: Tensor, total: Tensor, *_: Any, **__: Any) -> None:
+        highest.zero_()
+        total.fill_(1.0)
+
+    monkeypatch.setattr(chunked_logprob, "_forward_tile", scored)
+    for name in ("_backward_tile", "_addmm_fp32"):
         monkeypatch.setattr(chunked_logprob, name, lambda *_, **__: None)
 
 

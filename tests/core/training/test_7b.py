@@ -33,9 +33,15 @@ def on_shapes(monkeypatch):
     def folder_of(self, *_, **__):
         (Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}").mkdir(parents=True)
 
+    def saved(_model, _tokenizer, folder, weights):
+        assert len(weights) == len(leader.state_dict())
+        folder.mkdir()
+        (folder / "names.txt").write_text("\n".join(weights))
+        return folder
+
     monkeypatch.setattr(leaders, "load", load)
     monkeypatch.setattr(Trainer, "_save_checkpoint", folder_of)
-    monkeypatch.setattr(fit, "save", lambda *_, **__: small.save_leader(_[2]))
+    monkeypatch.setattr(fit, "save", saved)
     fake.as_triton_does(monkeypatch)
     monkeypatch.setattr(prefix_attention, "_joins", lambda _: False)
     return mode
