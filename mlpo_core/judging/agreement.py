@@ -49,16 +49,21 @@ def agreement(people: Sequence[bool], judge: Sequence[bool]) -> Agreement:
     kappas = _kappa(drawn)
     kappas = kappas[~np.isnan(kappas)]
     kappa = float(_kappa(cells[None])[0])
-    if np.isnan(kappa):
-        return Agreement(*map(int, cells), equal / len(pairs), (float(wilson.low), float(wilson.high)), None, None)
-    low, high = np.quantile(kappas, ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2))
-    return Agreement(
-        *map(int, cells),
+    both_right, missed, let_pass, both_wrong = map(int, cells)
+    found = Agreement(
+        both_right,
+        missed,
+        let_pass,
+        both_wrong,
         equal / len(pairs),
         (float(wilson.low), float(wilson.high)),
-        kappa,
-        (float(low), float(high)),
+        None,
+        None,
     )
+    if np.isnan(kappa):
+        return found
+    low, high = np.quantile(kappas, ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2))
+    return found._replace(kappa=kappa, kappa_interval=(float(low), float(high)))
 
 
 def _kappa(cells: np.ndarray) -> np.ndarray:

@@ -150,7 +150,7 @@ class LeaderTrainer(Sharded, GRPOTrainer):
             self.generated(self.state.global_step, inputs, output["advantages"].tolist())
         return output
 
-    def _prepare_inputs(self, generation_batch: Any) -> Any:
+    def _prepare_inputs(self, generation_batch: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """TRL's, except that a group stays whole when the generation batch is shuffled into micro-batches."""
         model, arguments = cast(Any, self.model), cast(GRPOConfig, self.args)
         if not model.training:

@@ -7,7 +7,7 @@ theirs from the first. A checkpoint is whole and written by the first process, s
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import PartialState
@@ -91,7 +91,7 @@ class Sharded(Trainer):
 
     def create_accelerator_and_postprocess(self) -> None:
         """Transformers' own."""
-        if plugin := self.args.fsdp_plugin_args:
+        if plugin := cast(dict[str, Any] | None, self.args.fsdp_plugin_args):
             if self.args.bf16:
                 # accelerate's policy would add gradients up, and give log-probabilities back, in bfloat16
                 plugin["mixed_precision_policy"] = MixedPrecisionPolicy(torch.bfloat16, torch.float32)

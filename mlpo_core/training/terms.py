@@ -101,7 +101,8 @@ def terms_of(settings: RL) -> Terms:
     Raises:
         BadInput: A term of its own cannot be found.
     """
-    section = {GRPOBaseline: "grpo", SCoRe: "score"}.get(type(settings), "mlpo")
+    sections: dict[type[RL], str] = {GRPOBaseline: "grpo", SCoRe: "score"}
+    section = sections.get(type(settings), "mlpo")
     weights: dict[str, float] = {}
     own: list[Own] = []
     for i, term in enumerate(settings.reward):

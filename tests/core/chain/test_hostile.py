@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, load, parse
 from mlpo_core.grading import Grader
-from mlpo_core.proposals.rows import Draft, graded
+from mlpo_core.proposals.rows import Draft, write_graded
 from mlpo_core.store.schemas import SCHEMAS
 from mlpo_core.tasks.rows import task_of
 from mlpo_core.training.answer_region import well_formed
@@ -102,10 +102,10 @@ def test_rows_come_back_as_they_were_written(tmp_path_factory, texts: list[tuple
 @settings(max_examples=50)
 def test_any_response_becomes_a_row_that_can_be_stored(tmp_path_factory, response: str) -> None:
     row = mini_chain.proposal(mini_chain.task(1), "alpha", 0, None)
+    writer = mini_chain.store(tmp_path_factory.mktemp("rows")).writer("agent_proposals", "k")
     with Grader(1) as grader:
-        rows = graded([Draft(task_of(mini_chain.task(1)), response, row)], grader)
-    made = mini_chain.put(mini_chain.store(tmp_path_factory.mktemp("rows")), "agent_proposals", rows)
-    [stored] = made.rows(["response"])
+        write_graded(writer, 0, [Draft(task_of(mini_chain.task(1)), response, row)], grader)
+    [stored] = writer.part(0).select(["response"]).to_pylist()
     assert len(stored["response"]) == len(response)
     assert all(
         a == b or (b == "?" and "\ud800" <= a <= "\udfff") for a, b in zip(response, stored["response"], strict=True)

@@ -207,7 +207,7 @@ def test_a_checkpoint_is_stored_as_it_is_saved() -> None:
         return next(c.storage_bytes for c in plan(load(PAPER, overrides)).costs if c.stage == "mlpo_leader")
 
     assert stored() == 4 * 7e9
-    assert stored("mlpo.lora_rank=8") == 2 * 7e9
+    assert stored("mlpo.lora.rank=8") == 2 * 7e9
 
 
 def test_a_recorded_team_beside_a_leader_takes_no_gpu_and_no_size() -> None:

@@ -21,8 +21,9 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from trl.kernels import chunked_logprob
 from trl.trainer.utils import add_fused_lm_head
 
+from mlpo_core.experiment import LoRA
 from mlpo_core.training import prefix_shared
-from mlpo_core.training.leader import lora
+from mlpo_core.training.leader import adapter
 from mlpo_core.training.prefix_attention import PrefixLayout
 
 _SMALL = 32
@@ -109,7 +110,7 @@ def qwen(layers: int, rank: int = 0, checkpointing: bool = False, bare: bool = F
         if rank:
             from peft import get_peft_model
 
-            model = get_peft_model(model, lora(rank))
+            model = get_peft_model(model, adapter(LoRA(rank=rank)))
     if checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         if rank:
