@@ -14,6 +14,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig, Experiment, Grading, Prompts
 from mlpo_core.experiment.engine import OF_NO_ROW, in_key
 from mlpo_core.experiment.prompts import templates_in_key
+from mlpo_core.experiment.section import Grown
 from mlpo_core.store import Manifest, Store, VersionRef
 from mlpo_core.store.manifest import inspect
 from mlpo_core.store.root import Acceptance
@@ -113,7 +114,10 @@ def completed(then: Any, now: Any) -> Any:
         then = {name: value for name, value in then.items() if name not in free}
         lacking = [n for n in vars(now) if n in fields and n not in free and not fields[n].is_required()]
         defaults = {name: to_jsonable_python(fields[name].get_default(call_default_factory=True)) for name in lacking}
-        found = {**defaults, **{name: completed(value, vars(now).get(name)) for name, value in then.items()}}
+        told = {name: completed(value, vars(now).get(name)) for name, value in then.items()}
+        if isinstance(now, Grown):
+            return {**now.in_key(defaults), **told}
+        found = {**defaults, **told}
         shown = _IN_KEYS.get(type(now))
         return shown(found) if shown else found
     if isinstance(now, dict) and isinstance(then, dict):

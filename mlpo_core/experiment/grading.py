@@ -1,14 +1,14 @@
 """`grading`: what is run and asked to grade answers, beside the grader's own code."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from mlpo_core.experiment.judge import Judge
-from mlpo_core.experiment.section import KEYS, Name, Section
+from mlpo_core.experiment.section import IF_SET, Grown, Name
 
 
-class Grading(Section):
+class Grading(Grown):
     """What of yours, and what that models wrote, may be run to grade, and who judges. From experiment files alone."""
 
     run_code: bool = False
@@ -16,12 +16,10 @@ class Grading(Section):
     network. Nothing that a model wrote is run otherwise. It changes no row, so no version depends on it."""
     checkers: dict[Name, str] = Field(default={})
     """The checker of each benchmark. Filled in from `tasks` when the experiment is read; do not set it."""
-    judge: Judge | None = None
+    judge: Annotated[Judge | None, IF_SET] = None
     """Who grades tasks of `answer_kind: judge`."""
 
-    @model_serializer(mode="wrap")
-    def _without_what_changes_no_row(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
-        data = dump(self)
-        if info.context != KEYS:
-            return data
-        return {k: v for k, v in data.items() if k != "run_code" and not (k == "judge" and v is None)}
+    @classmethod
+    def in_key(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """As in every section, without the permission to run code, which changes no row."""
+        return {name: value for name, value in super().in_key(data).items() if name != "run_code"}
