@@ -50,6 +50,11 @@ class PaidServer:
         return 200, {"choices": [choice], "usage": {"prompt_tokens": 10, "completion_tokens": 5}}
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """All that connect at once: where the machine is busy, five would wait and the next be refused."""
+
+
 @contextmanager
 def paid_server() -> Generator[PaidServer]:
     """Spans a server's life."""
@@ -68,7 +73,7 @@ def paid_server() -> Generator[PaidServer]:
         def log_message(self, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+    with _Server(("127.0.0.1", 0), Handler) as running:
         running.daemon_threads = True
         threading.Thread(target=running.serve_forever, daemon=True).start()
         state.url = f"http://127.0.0.1:{running.server_port}/v1"
