@@ -121,7 +121,7 @@ def test_keys_of_what_runs_it_know_its_code(experiment: Experiment, monkeypatch:
         monkeypatch.setitem(stage.__dict__, "external", lambda _: {})
     plain, own = codes(mini.experiment()), codes(experiment)
     assert {a for a in TO_THE_REPORT if plain[a] != own[a]} == {
-        "hard_tasks", "mlpo_leader", "grpo_leader", "benchmark_predictions", "benchmark_report"
+        "hard_tasks", "mlpo_leader", "grpo_leader", "score_leader", "benchmark_predictions", "benchmark_report"
     }  # fmt: skip
     changed = "lab_extras.filters"
     read = source._read

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import mlpo_core
 from mlpo_core.plugins.syntax import as_text, imported
@@ -76,10 +77,11 @@ def _digest(module: str) -> str:
     """
     tree = _tree(module)
     digest = hashlib.sha256(as_text(tree).encode())
-    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     place = _place(module)
     folder = place if place.is_dir() else place.parent
-    for template in sorted(folder.glob("templates/*")):
+    templates = sorted(folder.glob("templates/*"))
+    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} if templates else set[Any]()
+    for template in templates:
         if template.name in named if template.suffix == ".jinja" else place.is_dir():
             digest.update(template.name.encode() + template.read_bytes())
     return digest.hexdigest()

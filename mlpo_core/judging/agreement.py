@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
 
 _LEVEL = 0.95
 _RESAMPLES = 10_000
@@ -41,10 +40,12 @@ class Agreement(NamedTuple):
 
 def agreement(people: Sequence[bool], judge: Sequence[bool]) -> Agreement:
     """Agreement of two gradings of the same answers, at least one."""
+    from scipy.stats import binomtest  # every stage imports this module
+
     pairs = list(zip(people, judge, strict=True))
     cells = np.array([pairs.count(cell) for cell in ((True, True), (True, False), (False, True), (False, False))])
     equal = int(cells[0] + cells[3])
-    wilson = scipy.stats.binomtest(equal, len(pairs)).proportion_ci(_LEVEL, method="wilson")
+    wilson = binomtest(equal, len(pairs)).proportion_ci(_LEVEL, method="wilson")
     drawn = np.random.default_rng(0).multinomial(len(pairs), cells / len(pairs), _RESAMPLES)
     kappas = _kappa(drawn)
     kappas = kappas[~np.isnan(kappas)]
