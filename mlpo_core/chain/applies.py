@@ -91,11 +91,6 @@ def asked_alike(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"team": experiment.team.model_copy(update={"agents": agents})})
 
 
-def shown_votes(experiment: Experiment) -> tuple[str, ...]:
-    """What decides what a miniature leader learns to read."""
-    return ("leader.information",) if experiment.leader and experiment.leader.information == "votes" else ()
-
-
 def later_rounds(experiment: Experiment) -> tuple[str, ...]:
     """What generates the agents' revisions during training."""
     if experiment.mlpo.rounds == 1:
@@ -141,6 +136,15 @@ def no_engine(experiment: Experiment) -> Experiment:
             "engine": EngineConfig(recorded=experiment.engine.recorded),
         }
     )
+
+
+def of_models(experiment: Experiment) -> Experiment:
+    """The experiment for a stage that makes models: of what the leader is shown it reads only whether that is votes."""
+    narrowed = no_engine(experiment)
+    leader = narrowed.leader
+    if leader is None or leader.information == "votes":
+        return narrowed
+    return narrowed.model_copy(update={"leader": leader.model_copy(update={"information": "full"})})
 
 
 def leaders_engine(experiment: Experiment) -> Experiment:

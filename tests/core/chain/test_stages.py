@@ -109,3 +109,12 @@ def test_every_column_says_where_it_comes_from() -> None:
                 upstream, _, column = source.partition(".")
                 assert column in SCHEMAS[upstream].names, f"{asset}.{field.name} <- {source}"
                 assert CHAIN.index(upstream) < CHAIN.index(asset), f"{asset}.{field.name} <- {source}"
+
+
+def test_models_depend_on_what_a_leader_is_shown_only_where_that_is_votes() -> None:
+    alone = ("sft.solo_share=0", "mlpo.solo_share=0", "grpo.enabled=false", "benchmark.methods=[single]")
+    read = [
+        STAGES["base_models"].settings(load(PAPER, (*alone, f"leader.information={shown}")))
+        for shown in ("full", "answers", "votes")
+    ]
+    assert read[0] == read[1] != read[2]
