@@ -55,11 +55,6 @@ class Prompts(Section):
             raise ValueError("prompts.folder: a folder is read with the experiment's file: load it from there")
         return self
 
-    @model_serializer(mode="wrap")
-    def _judge_only_where_set(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
-        data = dump(self)
-        return {k: v for k, v in data.items() if k != "judge" or v} if info.context == KEYS else data
-
     def only(self, names: tuple[str, ...]) -> "Prompts":
         """A copy with the templates of these names, and without the place that they came from."""
         return Prompts(**{name: getattr(self, name) for name in names})
@@ -68,7 +63,7 @@ class Prompts(Section):
 NAMES = tuple(name for name in Prompts.model_fields if name != "folder")
 """The templates that there are."""
 STANDARD = Prompts()
-_LATER = ("correction",)
+_LATER = ("correction", "judge")
 """Templates that came after versions had been made: in keys only where they are one's own."""
 
 

@@ -43,7 +43,7 @@ def test_a_function_of_ones_own_says_what_is_right(graders: dict[str, Grader]):
         " ",
     )
     assert [verdict.correct for verdict in found] == [True, True, False, False, False]
-    assert found[0].extracted == "abcba" and found[3] == found[4] == (None, False, False)
+    assert found[0].extracted == "abcba" and found[3] == found[4] == Verdict(None, False, False)
 
 
 def test_a_parameter_called_response_gets_all_of_it(graders: dict[str, Grader]):
@@ -54,13 +54,13 @@ def test_a_parameter_called_response_gets_all_of_it(graders: dict[str, Grader]):
 def test_what_raises_is_wrong_counted_and_named(graders: dict[str, Grader], capsys: pytest.CaptureFixture[str]):
     grader = graders["raises"]
     found = verdicts(grader, "<answer>known</answer>", "<answer>other</answer>", "<answer>exit</answer>")
-    assert [verdict[1:] for verdict in found] == [(True, False), (False, True), (False, True)]
+    assert [verdict[1:3] for verdict in found] == [(True, False), (False, True), (False, True)]
     assert f"the checker {OWN}:raises of mine gave no verdict on 2 answers" in capsys.readouterr().err
-    assert verdicts(grader, *["<answer>other</answer>"] * 9)[0] == ("other", False, True)
+    assert verdicts(grader, *["<answer>other</answer>"] * 9)[0] == Verdict("other", False, True)
 
 
 def test_a_checker_that_does_nothing_but_fail_is_an_error_that_names_it(graders: dict[str, Grader]):
-    assert verdicts(graders["returns_nonsense"], "<answer>a</answer>") == [("a", False, True)]
+    assert verdicts(graders["returns_nonsense"], "<answer>a</answer>") == [Verdict("a", False, True)]
     with pytest.raises(BadInput, match=f"{OWN}:returns_nonsense of mine failed on all 9 answers so far: it returned 1"):
         verdicts(graders["returns_nonsense"], *["<answer>a</answer>"] * 8)
     with pytest.raises(BadInput, match="failed on all 3 answers so far: it returned 2"):
@@ -72,7 +72,7 @@ def test_what_hangs_or_leaves_is_stopped(graders: dict[str, Grader], monkeypatch
     monkeypatch.setattr(checker, "WAIT_S", 3.0)
     said = [f"<answer>{word}</answer>" for word in ("fine", "work", "wait", "leave", "fine")]
     found = verdicts(graders["hangs"], *said)
-    assert [verdict[1:] for verdict in found] == [(True, False), *[(False, True)] * 3, (True, False)]
+    assert [verdict[1:3] for verdict in found] == [(True, False), *[(False, True)] * 3, (True, False)]
 
 
 @pytest.mark.parametrize(

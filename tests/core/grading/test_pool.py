@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mlpo_core.grading import Grader, grade, process, self_check
-from mlpo_core.types import AnswerKind, Task
+from mlpo_core.types import AnswerKind, Task, Verdict
 from tests.core.grading.test_grading_hostile import TRAPS
 
 GOLD = Task("t", "math", "", "test", "?", (), r"\frac{1}{2}\sqrt{2}", "math")
@@ -92,7 +92,10 @@ def test_a_response_of_any_kind_that_takes_too_long_to_read_is_ungraded(
     monkeypatch.setattr(process, "READ_S", 0.001)
     endless = "A phrase, and (B) 12 or $x$; " * 1_000_000
     with Grader(1) as grader:
-        assert grader.grade_many([(task, endless), (task, None)]) == [(None, False, True), (None, False, False)]
+        assert grader.grade_many([(task, endless), (task, None)]) == [
+            Verdict(None, False, True),
+            Verdict(None, False, False),
+        ]
 
 
 def test_waiting_is_no_processor_time():
@@ -151,8 +154,8 @@ def test_an_answer_over_which_two_workers_are_lost_is_ungraded_and_not_remembere
             return answer
 
         monkeypatch.setattr(process.Worker, "_receive", lossy)
-        assert grader.grade_many([right]) == [(r"\sqrt{0.5}", False, True)]
-        assert grader.grade_many([right]) == [(r"\sqrt{0.5}", True, False)]
+        assert grader.grade_many([right]) == [Verdict(r"\sqrt{0.5}", False, True)]
+        assert grader.grade_many([right]) == [Verdict(r"\sqrt{0.5}", True, False)]
 
 
 def test_a_worker_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch):

@@ -13,7 +13,7 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Grading, parse
 from mlpo_core.grading import Grader, gold, jail, programs, sandbox, self_check
 from mlpo_core.grading.sandbox import Program, Sandbox
-from mlpo_core.types import Task
+from mlpo_core.types import Task, Verdict
 from tests.core.tasks.test_own import lines
 
 DOUBLE = Program("double", "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate([1]) == [1, 1]\n")
@@ -209,7 +209,7 @@ def test_humaneval_is_read_and_graded_where_the_file_allows_it(locked: Sandbox, 
     with Grader(1, experiment.grading) as grader:
         verdicts = grader.grade_many([(task, response) for response in responses])
     assert [verdict.correct for verdict in verdicts] == [True, True, True, False, False, False, False]
-    assert verdicts[0].extracted == whole and verdicts[-1] == (None, False, False)
+    assert verdicts[0].extracted == whole and verdicts[-1] == Verdict(None, False, False)
 
 
 def test_nothing_is_run_that_no_file_allows():
