@@ -132,7 +132,7 @@ def test_lora_is_merged_into_the_checkpoint(inputs):
     folder = ctx.writer.scratch() / "final"
     assert not list(folder.glob("adapter*"))
     assert json.loads((folder / "config.json").read_text())["architectures"] == ["Qwen3ForCausalLM"]
-    before = leaders.load_start(ctx, 0).model.state_dict()
+    before = leaders.load_start(ctx, LoRA()).model.state_dict()
     after = leaders.load(str(folder), None, leaders.leader_section(ctx), LoRA()).model.state_dict()
     changed = {n.rpartition(".")[0].rpartition(".")[2] for n in before if not torch.equal(before[n], after[n])}
     assert changed == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
@@ -151,7 +151,7 @@ def test_the_adapter_is_kept_beside_the_merged_weights(inputs, tmp_path):
         ref = ctx.store.find("sft_leader", ctx.writer.key)
         assert ref
         made = Dataset(ref)
-        start = leaders.load_start(ctx, 0).model
+        start = leaders.load_start(ctx, LoRA()).model
         merged = PeftModel.from_pretrained(start, str(made.local_folder(leaders.ADAPTER))).merge_and_unload()
         limit = leaders.leader_section(ctx)
         kept = leaders.load(str(made.local_folder(leaders.CHECKPOINT)), None, limit, LoRA()).model.state_dict()
