@@ -17,7 +17,7 @@ def test_what_is_drawn_reaches_all_that_is_read() -> None:
     for asset in STAGES:
         assert reached(asset) == ancestors(asset)
         assert not any(upstream in ancestors(other) for upstream in drawn(asset) for other in drawn(asset))
-    assert sum(map(len, map(drawn, STAGES))) == 20
+    assert sum(map(len, map(drawn, STAGES))) == 22
 
 
 def test_a_reader_sees_each_version_that_it_reads_in_one_of_those_drawn() -> None:
