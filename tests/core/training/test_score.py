@@ -295,9 +295,9 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(alone, lenient_g
     assert (again.writer.scratch() / "trainer" / "checkpoint-4").exists()
     score.run(again)
     expected, found = (load_file(c.writer.scratch() / "final" / "model.safetensors") for c in (undisturbed, again))
-    # up to rounding: prompts are shared once that is known to give the same, which every life finds out anew
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=5e-5)
+    # the reference of the first step of a life is scored before it is known that prompts may be shared: rounding
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     logs = [metrics(ctx) for ctx in (undisturbed, again)]
     for name in ("stage", "correct", "second/differs", "num_tokens"):
         assert logs[0][name] == logs[1][name], name
-    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], abs=1e-4)
+    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], abs=1e-6)
