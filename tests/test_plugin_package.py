@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from mlpo_core.benchmark import predictions
+from mlpo_core.chain.keys import origin
 from mlpo_core.chain.plugged import plugged
-from mlpo_core.chain.stages import STAGES, origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, Grading
 from mlpo_core.grading import Grader

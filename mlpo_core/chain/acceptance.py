@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from mlpo_core.chain.experiments import owner, skipped
+from mlpo_core.chain.keys import key
 from mlpo_core.chain.spec import Spec, resolve
-from mlpo_core.chain.stages import STAGES, key
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig, Experiment, Grading, Prompts
 from mlpo_core.experiment.engine import OF_NO_ROW, in_key

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlpo_core.chain.experiments import owner, skipped
+from mlpo_core.chain.keys import origin
 from mlpo_core.chain.spec import versions
-from mlpo_core.chain.stages import STAGES, origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment
 from mlpo_core.store import Dataset, Store, VersionRef

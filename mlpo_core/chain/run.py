@@ -4,9 +4,10 @@ from importlib import import_module
 from typing import Any
 
 from mlpo_core.chain.acceptance import differs_in_code_alone
+from mlpo_core.chain.keys import key
 from mlpo_core.chain.room import check_room
 from mlpo_core.chain.spec import Outcome, Spec, subject
-from mlpo_core.chain.stages import STAGES, key
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.trace_page import put_examples
 from mlpo_core.checks import verify
 from mlpo_core.context import Context

@@ -6,7 +6,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from mlpo_core.chain.experiments import owner, skipped
-from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.chain.keys import key, origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.checks.finding import Subject
 from mlpo_core.errors import BadInput, NotMade
 from mlpo_core.experiment import Experiment

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from mlpo_core.benchmark.report.compare import Side, side_by_side
 from mlpo_core.benchmark.report.headline import headline_text
 from mlpo_core.chain.experiments import find, read
+from mlpo_core.chain.keys import key
 from mlpo_core.chain.run import run as run_stage
 from mlpo_core.chain.spec import resolve
-from mlpo_core.chain.stages import key
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment
 from mlpo_core.experiment.files import points

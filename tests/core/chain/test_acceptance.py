@@ -114,7 +114,7 @@ def test_a_reason_and_an_asset_are_needed(tmp_path):
 
 
 def resolve_key(store: Store) -> str:
-    from mlpo_core.chain.stages import key
+    from mlpo_core.chain.keys import key
 
     spec = resolve("tasks", experiment(), store)
     return key("tasks", spec.source)

@@ -7,8 +7,9 @@ import yaml
 
 from mlpo_core.chain.current import require_current
 from mlpo_core.chain.experiments import find
+from mlpo_core.chain.keys import key
 from mlpo_core.chain.spec import resolve, versions
-from mlpo_core.chain.stages import STAGES, key
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Store
 from tests import mini_chain as mini

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mlpo_core.chain.stages import STAGES, origin
+from mlpo_core.chain.keys import origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.experiment import Experiment
 from tests.mini_chain import AGENTS, experiment
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from mlpo_core.chain.keys import key
 from mlpo_core.chain.run import run
 from mlpo_core.chain.spec import resolve
-from mlpo_core.chain.stages import key
 from mlpo_core.context import Context
 from mlpo_core.errors import Transient
 from mlpo_core.proposals import filtering

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.chain.keys import key, origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.experiment import Experiment, load
 from mlpo_core.experiment.section import IF_SET, Section
 from mlpo_core.store import VersionRef

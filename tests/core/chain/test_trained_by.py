@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from mlpo_core.chain.experiments import find
+from mlpo_core.chain.keys import key, origin
 from mlpo_core.chain.spec import resolve, versions
-from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.rounds.contamination import check_disjoint
 from mlpo_core.store import Dataset, Origin, Store

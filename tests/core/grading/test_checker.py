@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_core.chain.stages import STAGES, origin
+from mlpo_core.chain.keys import origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment, Grading, parse
 from mlpo_core.experiment.reading import load

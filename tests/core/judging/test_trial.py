@@ -6,9 +6,10 @@ import re
 import pytest
 
 from mlpo_core import cli
+from mlpo_core.chain.keys import key, origin
 from mlpo_core.chain.run import run
 from mlpo_core.chain.spec import resolve
-from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import load, parse
 from mlpo_core.judging.agreement import agreement

@@ -330,7 +330,8 @@ def test_an_agent_that_was_not_recorded_is_named(tmp_path, monkeypatch):
 
 
 def test_a_changed_recording_asks_for_new_proposals(tmp_path):
-    from mlpo_core.chain.stages import STAGES, key, origin
+    from mlpo_core.chain.keys import key, origin
+    from mlpo_core.chain.stages import STAGES
 
     record(tmp_path / "recorded", {"one": 1})
     config = chain.experiment(

@@ -7,9 +7,10 @@ import torch
 import yaml
 
 from mlpo_core.chain.experiments import find
+from mlpo_core.chain.keys import key
 from mlpo_core.chain.run import run
 from mlpo_core.chain.spec import resolve
-from mlpo_core.chain.stages import STAGES, key
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.store import Dataset, Store, VersionRef
 from tests.core.training.small import small_model

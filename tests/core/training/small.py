@@ -16,7 +16,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.chain.keys import key, origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.context import Context
 from mlpo_core.experiment import Experiment, parse
 from mlpo_core.mlpo.seats import write as write_seats

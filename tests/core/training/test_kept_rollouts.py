@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mlpo_core.chain.stages import STAGES, key, origin
+from mlpo_core.chain.keys import key, origin
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.experiment import KEYS
 from mlpo_core.store import Dataset, Origin
 from mlpo_core.store.rollouts import groups, name_of, read, steps
