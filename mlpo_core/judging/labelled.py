@@ -1,6 +1,7 @@
 """Answers that people have graded: what a judge is held against."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mlpo_core.errors import BadInput
@@ -80,13 +81,7 @@ def _labelled(raw: Mapping[str, Any], tasks: Mapping[str, Task]) -> Labelled | s
         return Labelled(tasks[question], answer, right)
     identity = task_id("labelled", "", question, ())
     known = tasks.get(question) or Task(identity, "labelled", "", "dev", question, (), gold, "judge")
-    return Labelled(known if known.answer == gold else _with(known, gold), answer, right)
-
-
-def _with(task: Task, gold: str) -> Task:
-    return Task(
-        task.task_id, task.benchmark, task.subject, task.split, task.question, task.choices, gold, task.answer_kind
-    )
+    return Labelled(replace(known, answer=gold), answer, right)
 
 
 def _plain(value: Any) -> str:
