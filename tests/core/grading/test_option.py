@@ -14,8 +14,8 @@ def task(answer: str = "B", choices: tuple[str, ...] = PLANETS, question: str = 
 
 
 def grade(task: Task, response: str | None) -> tuple[str | None, bool]:
-    extracted, correct, _ = grading.grade(task, response)
-    return extracted, correct
+    verdict = grading.grade(task, response)
+    return verdict.extracted, verdict.correct
 
 
 @pytest.mark.parametrize(
