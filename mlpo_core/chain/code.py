@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import mlpo_core
-from mlpo_core.plugins.syntax import as_text, imported
+from mlpo_core.chain.known_syntax import Said, remember, said
 
 PACKAGE = mlpo_core.__name__
 
@@ -37,6 +37,7 @@ SETTINGS = f"{PACKAGE}.experiment"
 def fingerprint(*modules: str) -> str:
     """A hash of what these modules and all that they import in `mlpo_core` do: 12 hexadecimal digits."""
     text = "\n".join(f"{module} {_digest(module)}" for module in sorted(reached(*modules)))
+    remember()
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -65,7 +66,7 @@ def _faces(module: str) -> Iterator[str]:
 
 @cache
 def _imported(module: str) -> frozenset[str]:
-    own = (name for name in imported(_tree(module), module) if name.split(".")[0] == PACKAGE)
+    own = (name for name in _said(module).imports if name.split(".")[0] == PACKAGE)
     return frozenset(name for name in own if _path(name))
 
 
@@ -75,23 +76,29 @@ def _digest(module: str) -> str:
 
     Those of a package belong to it as a whole; those of prompts (`.jinja`) to the module that names them.
     """
-    tree = _tree(module)
-    digest = hashlib.sha256(as_text(tree).encode())
+    digest = hashlib.sha256(_said(module).digest.encode())
     place = _place(module)
     folder = place if place.is_dir() else place.parent
     templates = sorted(folder.glob("templates/*"))
-    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} if templates else set[Any]()
+    named = _constants(module) if templates else set[Any]()
     for template in templates:
         if template.name in named if template.suffix == ".jinja" else place.is_dir():
             digest.update(template.name.encode() + template.read_bytes())
     return digest.hexdigest()
 
 
-@cache
-def _tree(module: str) -> ast.Module:
+def _said(module: str) -> Said:
+    return said(_source(module), module)
+
+
+def _constants(module: str) -> set[Any]:
+    return {node.value for node in ast.walk(ast.parse(_source(module))) if isinstance(node, ast.Constant)}
+
+
+def _source(module: str) -> bytes:
     path = _path(module)
     assert path is not None, f"{module} is no module"  # noqa: S101 - narrows a type
-    return ast.parse(path.read_bytes())
+    return path.read_bytes()
 
 
 @cache

@@ -33,12 +33,12 @@ def edited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         changed = tmp_path / path.name
         changed.write_text(text.replace(old, new))
         monkeypatch.setattr(code, "_path", lambda name: changed if name == module else original(name))
-        for cached in (code._tree, code._imported, code._digest):
+        for cached in (code._imported, code._digest):
             cached.cache_clear()
 
     yield edit
     monkeypatch.undo()
-    for cached in (code._tree, code._imported, code._digest):
+    for cached in (code._imported, code._digest):
         cached.cache_clear()
 
 
