@@ -1,6 +1,7 @@
 """Properties of what reads text that somebody else wrote: experiments, rows, completions, previews."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -98,13 +99,19 @@ def test_rows_come_back_as_they_were_written(tmp_path_factory, texts: list[tuple
     assert made.table().schema.equals(SCHEMAS["agent_proposals"])
 
 
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    """One for all responses: it starts a process."""
+    with Grader(1) as grader:
+        yield grader
+
+
 @given(st.text(st.characters()) | st.lists(st.sampled_from(["\ud800", "\udfff", "\x00", "<answer>", "1"])).map("".join))
 @settings(max_examples=50)
-def test_any_response_becomes_a_row_that_can_be_stored(tmp_path_factory, response: str) -> None:
+def test_any_response_becomes_a_row_that_can_be_stored(tmp_path_factory, grader: Grader, response: str) -> None:
     row = mini_chain.proposal(mini_chain.task(1), "alpha", 0, None)
     writer = mini_chain.store(tmp_path_factory.mktemp("rows")).writer("agent_proposals", "k")
-    with Grader(1) as grader:
-        write_graded(writer, 0, [Draft(task_of(mini_chain.task(1)), response, row)], grader)
+    write_graded(writer, 0, [Draft(task_of(mini_chain.task(1)), response, row)], grader)
     [stored] = writer.part(0).select(["response"]).to_pylist()
     assert len(stored["response"]) == len(response)
     assert all(
