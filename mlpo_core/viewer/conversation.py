@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mlpo_core.benchmark.outcomes import Way
+from mlpo_core.judging.rows import JUDGED, SCHEMA
 from mlpo_core.viewer.parts import Parts
 
 _OPEN, _CLOSE = "<think>", "</think>"
@@ -13,6 +14,7 @@ _MOST = 60
 _PREDICTION = ("task_id", "method", "rounds", "seed", "source_ids", "extracted", "correct", "tie")
 _COST = ("prompt_tokens", "completion_tokens", "finish_reason")
 _PROPOSAL = ("task_id", "proposal_id", "agent", "sample_index", "response", "extracted", "correct", *_COST)
+_JUDGED = ("id", "task_id", "reason", "failure")
 _GENERATION = ("task_id", "generation_id", "round", "role", "agent", "input_ids", "response", "extracted", "correct")
 
 
@@ -29,6 +31,7 @@ class Said(NamedTuple):
         read: Tokens of its prompt; None where they were not recorded.
         written: Tokens of its text.
         ended: Why it ended: stop, length or error.
+        judged: What a judge said of it, or why it gave no verdict; empty where none was asked.
     """
 
     id: str
@@ -40,6 +43,7 @@ class Said(NamedTuple):
     read: int | None
     written: int | None
     ended: str
+    judged: str
 
 
 @dataclass
@@ -66,10 +70,11 @@ class Conversation:
 
 
 class Rows(NamedTuple):
-    """What is stored about one task: its final answers, and by id all that was written."""
+    """What is stored about one task: its final answers, and by id all that was written and what a judge said of it."""
 
     predictions: Sequence[Mapping[str, Any]]
     written: Mapping[str, Mapping[str, Any]]
+    judged: Mapping[str, str]
 
 
 def read(task_id: str, predictions: Parts, proposals: Parts, rounds: Parts | None) -> Rows:
@@ -81,7 +86,13 @@ def read(task_id: str, predictions: Parts, proposals: Parts, rounds: Parts | Non
     written = {row["proposal_id"]: row for row in proposals.of_task(task_id, _PROPOSAL)}
     if rounds:
         written |= {row["generation_id"]: row for row in rounds.of_task(task_id, (*_GENERATION, *_COST))}
-    return Rows(predictions.of_task(task_id, _PREDICTION), written)
+    judged = {
+        row["id"]: row["reason"] or row["failure"]
+        for parts in (proposals, rounds)
+        if parts
+        for row in parts.of_task_beside(JUDGED, task_id, _JUDGED, SCHEMA)
+    }
+    return Rows(predictions.of_task(task_id, _PREDICTION), written, judged)
 
 
 def conversation(rows: Rows, way: Way, seed: int) -> Conversation | None:
@@ -89,7 +100,7 @@ def conversation(rows: Rows, way: Way, seed: int) -> Conversation | None:
     for final in rows.predictions:
         if (final["method"], final["rounds"], final["seed"]) == (*way, seed):
             found, lost = _walk(final["source_ids"], rows.written)
-            return Conversation(_by_round(found), final["extracted"], final["correct"], final["tie"], lost)
+            return Conversation(_by_round(found, rows.judged), final["extracted"], final["correct"], final["tie"], lost)
     return None
 
 
@@ -120,20 +131,21 @@ def _walk(ids: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> tuple[di
     return found, len(lost)
 
 
-def _by_round(found: Mapping[str, Mapping[str, Any]]) -> list[Round]:
+def _by_round(found: Mapping[str, Mapping[str, Any]], judged: Mapping[str, str]) -> list[Round]:
     rounds: dict[int, Round] = {}
     for id_, row in found.items():
         of_round = rounds.setdefault(row.get("round", 0), Round())
         if row.get("role") == "leader":
-            of_round.leader.append(_said(id_, row))
+            of_round.leader.append(_said(id_, row, judged.get(id_, "")))
         elif len(of_round.agents) < _MOST:
-            of_round.agents.append(_said(id_, row))
+            of_round.agents.append(_said(id_, row, judged.get(id_, "")))
         else:
             of_round.hidden += 1
     return [rounds[number] for number in sorted(rounds)]
 
 
-def _said(id_: str, row: Mapping[str, Any]) -> Said:
+def _said(id_: str, row: Mapping[str, Any], judged: str) -> Said:
     think, text = divided(row["response"])
     tokens = row["prompt_tokens"], row["completion_tokens"]
-    return Said(id_, row["agent"], think, text, row["extracted"], row["correct"], *tokens, row["finish_reason"])
+    verdict = row["extracted"], row["correct"]
+    return Said(id_, row["agent"], think, text, *verdict, *tokens, row["finish_reason"], judged)

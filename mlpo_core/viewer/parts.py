@@ -86,6 +86,19 @@ class Parts:
         found = in_order(rows, self.dataset.manifest.parts, self._at_once)
         return [row for of_part in found for row in of_part]
 
+    def of_task_beside(
+        self, folder: str, task_id: str, columns: Sequence[str], schema: pa.Schema
+    ) -> Iterator[dict[str, Any]]:
+        """The rows of one task in the Parquet files of a folder beside the parts; `columns` must include `task_id`.
+
+        Raises:
+            BadInput: A file is damaged, gone, or not of this schema.
+        """
+        for name in self.dataset.manifest.files:
+            if name.startswith(f"{folder}/"):
+                for batch in pages(self.dataset, self.dataset.manifest.stored_name(name), columns, schema):
+                    yield from batch.filter(pc.equal(batch["task_id"], task_id)).to_pylist()
+
     def _table(self, part: PartInfo, columns: Sequence[str]) -> pa.Table:
         schema = pa.schema([self.dataset.schema.field(name) for name in columns])
         return pa.Table.from_batches([batch.cast(schema) for batch in self._read(part, columns)], schema)

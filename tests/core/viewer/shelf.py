@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mlpo_core.judging.rows import part_name, put_judged
 from mlpo_core.store import Origin, Store, VersionRef
 from mlpo_core.store.rollouts import encoded, name_of
 from mlpo_core.viewer.outcomes import OUTCOMES
@@ -17,6 +18,8 @@ _FIRST |= {"lost": "rrw", "undecided": "rwv", "followed": "rww", "nobody": "wwv"
 """Whether an agent's first answer is right (r), wrong (w), or wrong in another way (v)."""
 TAUGHT = {"mlpo_leader": range(1, 53), "grpo_leader": range(1, 3)}
 """The leaders of the first experiment, and the steps of which rollouts are kept."""
+JUDGED_TASK = 2
+"""The task whose answers a judge was asked about, beside the one whose texts mean harm."""
 HOSTILE = 3
 """The task whose texts mean harm."""
 HARM = (
@@ -103,7 +106,12 @@ def _put(
     part: int = 10**6,
 ) -> VersionRef:
     writer = store.writer(asset, key * 20)
+    name = {"benchmark_proposals": "proposal_id", "team_rounds": "generation_id"}.get(asset)
     for index, start in enumerate(range(0, len(rows), part)):
+        if name:
+            put_judged(
+                writer, part_name(index), [_judged(row, name) for row in rows[start : start + part] if _asked(row)]
+            )
         writer.write(index, rows[start : start + part])
     of = inputs or {}
     digests, keys = {a: r.digest for a, r in of.items()}, {a: r.key for a, r in of.items()}
@@ -111,6 +119,19 @@ def _put(
     ref = store.find(asset, key * 20)
     assert ref
     return ref
+
+
+def _asked(row: dict[str, Any]) -> bool:
+    return row["task_id"] in {task_id(JUDGED_TASK), task_id(HOSTILE)}
+
+
+def _judged(row: dict[str, Any], name: str) -> dict[str, Any]:
+    """What a judge said of a row; of wrong answers it said nothing that could be read."""
+    reason = f"It says {row['extracted']}, as it should.{HARM}" if row["correct"] else ""
+    failure = "" if row["correct"] else "no verdict in 3 replies"
+    spent = {"calls": 1, "prompt_tokens": 90, "completion_tokens": 9, "dollars": 0.001}
+    about = {"id": row[name], "task_id": row["task_id"], "extracted": row["extracted"], "right": row["correct"]}
+    return {**about, "reason": reason, "failure": failure, **spent}
 
 
 def _task(number: int) -> dict[str, Any]:

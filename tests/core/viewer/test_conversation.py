@@ -41,6 +41,17 @@ def test_a_way_that_did_not_answer_has_no_conversation(shelved: Store) -> None:
     assert library.conversation(volume, "f" * 20, Way(shelf.TEAM, 2), 7) is None
 
 
+def test_what_a_judge_said_stands_beside_each_answer(shelved: Store) -> None:
+    rounds = talk(shelved, Way(shelf.TEAM, 2), shelf.JUDGED_TASK).rounds
+    said = [said for r in rounds for said in (*r.agents, *r.leader)]
+    assert len(said) == 8 and {said.correct for said in said} == {True, False}
+    for one in said:
+        expected = f"It says {one.extracted}, as it should." if one.correct else "no verdict in 3 replies"
+        assert one.judged.startswith(expected)
+    other = talk(shelved, Way(shelf.TEAM, 2), shelf.JUDGED_TASK + 8).rounds
+    assert not any(said.judged for r in other for said in (*r.agents, *r.leader))
+
+
 @pytest.mark.parametrize(
     ("text", "think", "said"),
     [
