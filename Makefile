@@ -1,4 +1,4 @@
-# Two commands: `make demo` (set up, run the tiny experiment) and `make test` (set up, run every test).
+# Two commands: `make demo` (set up, run the tiny experiment) and `make test` (set up, run the tests).
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -12,7 +12,7 @@ ARTIFACTS := 3080
 VIEWER := 3090
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo serve serve-load claims test test-fast lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz \
+.PHONY: help demo serve serve-load claims test test-fast test-long lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz \
 	simulate grading-exploits grading-suites requirements
 
 help:
@@ -45,13 +45,17 @@ claims: $(VENV)/.installed-demo
 	$(PYTHON) -m mlpo_core points tiny-claims
 	$(PYTHON) -m mlpo_core claims tiny-claims
 
-## make test         set up and run every test, slow ones included
+## make test         set up and run the tests, slow ones included
 test: $(VENV)/.installed-test
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -m "not long"
 
 ## make test-fast    every test that takes seconds
 test-fast: $(VENV)/.installed-test
-	$(PYTHON) -m pytest -m "not slow"
+	$(PYTHON) -m pytest -m "not slow and not long"
+
+## make test-long    the few tests that take longer than all others together are given
+test-long: $(VENV)/.installed-test
+	$(PYTHON) -m pytest -m long
 
 ## make lint         ruff, pyright, the contracts on who imports whom, licences, and advisories where an index knows them
 lint: $(VENV)/.installed-test

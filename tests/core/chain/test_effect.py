@@ -12,7 +12,7 @@ from mlpo_core.chain.spec import versions
 from mlpo_core.store import Dataset, Store
 from tests.conftest import TinyRun
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 SEED = 92
 """Neither that of `tiny` nor one of those that the claims are reported on."""

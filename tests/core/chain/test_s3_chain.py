@@ -34,7 +34,7 @@ CHAIN = [
 def votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The experiment `votes`, in small shards."""
     (tmp_path / "experiments").mkdir()
-    write_recorded(tmp_path / "recorded", tasks=200)
+    write_recorded(tmp_path / "recorded", tasks=80)
     monkeypatch.setenv("MLPO_EXPERIMENTS", str(tmp_path / "experiments"))
     monkeypatch.setenv("MLPO_DATA_DIR", str(tmp_path / "recorded"))
     experiment = {

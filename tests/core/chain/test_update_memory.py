@@ -73,7 +73,7 @@ def test_rows_with_prompts_of_their_own_take_what_is_planned():
     compare(update()._replace(group=1, rows=4), shared=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_whole_7b_takes_what_is_planned(eight_processes):
     compare(update(layers=28, shards=8))
     compare(update(layers=28))
