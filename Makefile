@@ -12,7 +12,7 @@ ARTIFACTS := 3080
 VIEWER := 3090
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo serve serve-load claims test test-fast test-long lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz \
+.PHONY: help demo serve serve-load claims test test-core test-rest test-fast test-long lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz \
 	simulate grading-exploits grading-suites requirements
 
 help:
@@ -47,7 +47,15 @@ claims: $(VENV)/.installed-demo
 
 ## make test         set up and run the tests, slow ones included
 test: $(VENV)/.installed-test
-	$(PYTHON) -m pytest -m "not long"
+	$(MAKE) --jobs 2 --keep-going --output-sync=line test-core test-rest
+
+# The two halves, side by side: what trains and answers, and what starts Dagster, Ray, browsers and the experiment `tiny`.
+REST := tests/core/launching tests/core/viewer
+test-core:
+	$(PYTHON) -m pytest -m "not long" tests/core $(REST:%=--ignore=%)
+
+test-rest:
+	$(PYTHON) -m pytest -m "not long" $(REST) $(filter-out tests/core/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 
 ## make test-fast    every test that takes seconds
 test-fast: $(VENV)/.installed-test

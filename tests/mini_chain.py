@@ -34,12 +34,13 @@ def put(
     part: int = 50,
     stats: dict[str, Any] | None = None,
     key: str = "k",
+    origin: Origin = ORIGIN,
 ) -> Dataset:
     """A committed version of an asset."""
     writer = store.writer(asset, key)
     for index, start in enumerate(range(0, max(1, len(rows)), part)):
         writer.write(index, rows[start : start + part])
-    writer.commit(ORIGIN, stats or {})
+    writer.commit(origin, stats or {})
     ref = store.find(asset, key)
     assert ref is not None
     return Dataset(ref)

@@ -1,7 +1,7 @@
 """What answers, training and the whole experiment cost, and which methods are worth their tokens."""
 
-from collections.abc import Hashable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,8 +41,7 @@ def answer_costs(outcomes: Outcomes) -> Iterator[Metric]:
 
 
 def _tokens_of(answers: Answers) -> float | None:
-    parts = [answers.mean_cost(name) for name in ("prompt_tokens", "completion_tokens")]
-    return None if None in parts else sum(p for p in parts if p is not None)
+    return _sum(answers.mean_cost(name) for name in ("prompt_tokens", "completion_tokens"))
 
 
 def pareto(points: Mapping[_T, tuple[float, float]]) -> set[_T]:
@@ -57,32 +56,63 @@ def pareto(points: Mapping[_T, tuple[float, float]]) -> set[_T]:
 
 
 def training_costs(inputs: Mapping[str, Dataset]) -> Iterator[Metric]:
-    """Steps, tokens of rollouts and of updates and both, seconds and device-seconds of every training, from its log.
+    """Steps, tokens of rollouts and of updates and both, seconds and device-seconds of every training, from its log;
+    and as `whole_steps` and `whole_tokens` those of it and of the trainings that it went on from.
 
     Update tokens are those that went through forward and backward: under GRPO without what was left out for having no
     advantage, and a prompt once per group where it is shared. Fine-tuning has no rollouts.
     """
-    for asset in TRAINED:
-        if asset not in inputs:
-            continue
-        log = inputs[asset].table()
-        steps = pc.max(log["step"]).as_py() or 0
-        yield Metric("training", ALL, asset, "steps", float(steps))
-        counted = pc.max(_logged(log, "num_tokens")).as_py()  # a running total
-        if asset in _FINE_TUNED:
-            rollout, update = 0.0, counted
-        else:
-            rollout, update = counted, pc.sum(_logged(log, "update_tokens")).as_py()
-        both = None if rollout is None or update is None else rollout + update
-        for metric, tokens in (("rollout_tokens", rollout), ("update_tokens", update), ("tokens", both)):
-            yield Metric("training", ALL, asset, metric, tokens, note=NOT_LOGGED if tokens is None else "")
+    logs = {asset: inputs[asset].table() for asset in TRAINED if asset in inputs}
+    own = {asset: _spent(asset, log) for asset, log in logs.items()}
+    for asset, log in logs.items():
+        gone_through = [own.get(name) for name in _trainings(asset, inputs)]
+        for metric, value in (
+            ("steps", own[asset].steps),
+            ("rollout_tokens", own[asset].rollout),
+            ("update_tokens", own[asset].update),
+            ("tokens", own[asset].tokens),
+            ("whole_steps", _sum(spent.steps if spent else None for spent in gone_through)),
+            ("whole_tokens", _sum(spent.tokens if spent else None for spent in gone_through)),
+        ):
+            yield Metric("training", ALL, asset, metric, value, note=NOT_LOGGED if value is None else "")
         seconds, processes = _logged(log, "seconds"), _logged(log, "processes")
         every = len(seconds) == len(processes) > 0  # a log that older code began lacks some
-        for metric, spent in (
+        for metric, time in (
             ("seconds", pc.sum(seconds).as_py()),
             ("device_seconds", pc.sum(pc.multiply(seconds, processes)).as_py() if every else None),
         ):
-            yield Metric("training", ALL, asset, metric, seconds=spent, note="" if spent else NOT_LOGGED)
+            yield Metric("training", ALL, asset, metric, seconds=time, note="" if time else NOT_LOGGED)
+
+
+class _Spent(NamedTuple):
+    steps: float
+    rollout: float | None
+    update: float | None
+
+    @property
+    def tokens(self) -> float | None:
+        return _sum((self.rollout, self.update))
+
+
+def _spent(asset: str, log: pa.Table) -> _Spent:
+    steps = float(pc.max(log["step"]).as_py() or 0)
+    counted = pc.max(_logged(log, "num_tokens")).as_py()  # a running total
+    if asset in _FINE_TUNED:
+        return _Spent(steps, 0.0, counted)
+    return _Spent(steps, counted, pc.sum(_logged(log, "update_tokens")).as_py())
+
+
+def _trainings(asset: str, inputs: Mapping[str, Dataset]) -> set[str]:
+    """A training and those that it went on from."""
+    before = inputs[asset].manifest.input_keys if asset in inputs else {}
+    earlier = [name for name in TRAINED if before.get(name)]
+    return {asset}.union(*(_trainings(name, inputs) for name in earlier))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """None where one is not known."""
+    found = list(values)
+    return None if None in found else sum(value for value in found if value is not None)
 
 
 def _logged(log: pa.Table, metric: str) -> pa.ChunkedArray:

@@ -7,6 +7,7 @@ from mlpo_core.benchmark.costs import NOT_LOGGED
 from mlpo_core.benchmark.dollars import DOLLARS
 from mlpo_core.benchmark.metric import ALL, Metric
 from mlpo_core.benchmark.outcomes import COSTS, Way
+from mlpo_core.benchmark.report.budgets import budgets
 from mlpo_core.benchmark.report.judge_view import judge_view
 from mlpo_core.benchmark.report.lookup import (
     MISSING,
@@ -30,6 +31,7 @@ _DOLLARS_ARE = "Dollars are those of endpoints, at the prices that the experimen
 def details(figures: Figures, k: int) -> list[View]:
     """All tables after the headline; one without rows says why in its notes."""
     makers: Sequence[Callable[[Figures], View | None]] = (
+        budgets,
         _benchmarks,
         _rounds,
         _seeds,

@@ -10,7 +10,7 @@ from mlpo_core.benchmark.costs import answer_costs, pareto, training_costs
 from mlpo_core.benchmark.metric import Metric, as_table, from_table
 from mlpo_core.benchmark.outcomes import COSTS, Answers, Outcomes, Way
 from mlpo_core.benchmark.statistics import wilson
-from mlpo_core.store import Dataset
+from mlpo_core.store import Dataset, Origin
 from tests import mini_chain as mini
 
 VOTE, LEADER = Way("majority_vote@3", 0), Way("mlpo_leader/team", 1)
@@ -235,6 +235,26 @@ def test_training_costs_keep_rollouts_and_updates_apart(tmp_path):
     assert pick(metrics, method="sft_leader", metric="device_seconds").seconds == 1 * 4 + 2 * 2  # went on with fewer
     assert pick(metrics, method="grpo_leader", metric="device_seconds").note == "not logged"
     assert pick(metrics, method="grpo_leader", metric="update_tokens").note == "not logged"
+
+
+def test_a_leader_has_gone_through_the_trainings_before_its_own(tmp_path):
+    store = mini.store(tmp_path)
+
+    def logged(asset: str, tokens: float, *earlier: Dataset) -> Dataset:
+        names = {"num_tokens": tokens, "update_tokens": 1.0}
+        rows = [{"step": 5, "metric": name, "value": value} for name, value in names.items()]
+        origin = Origin({}, {d.ref.asset: d.ref.key for d in earlier}, {}, {"code": "1"})
+        return mini.put(store, asset, rows, origin=origin)
+
+    sft = logged("sft_leader", 100.0)
+    mlpo = logged("mlpo_leader", 20.0, sft)
+    last = logged("score_leader", 7.0, sft, mlpo)
+    metrics = list(training_costs({d.ref.asset: d for d in (sft, mlpo, last)}))
+    names = ("whole_tokens", "whole_steps", "tokens", "steps")
+    found = {a: [pick(metrics, method=a, metric=n).value for n in names] for a in ("sft_leader", "score_leader")}
+    assert found == {"sft_leader": [100, 5, 100, 5], "score_leader": [129, 15, 8, 5]}
+    unknown = pick(list(training_costs({"mlpo_leader": mlpo})), metric="whole_tokens")
+    assert (unknown.value, unknown.note) == (None, "not logged")
 
 
 def test_nan_never_reaches_a_table():

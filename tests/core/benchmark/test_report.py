@@ -10,6 +10,7 @@ import pytest
 from mlpo_core.benchmark.metric import from_table
 from mlpo_core.benchmark.report.compare import Side, side_by_side
 from mlpo_core.benchmark.report.headline import headline_text
+from mlpo_core.benchmark.report.lookup import way_of
 from mlpo_core.benchmark.report.make import make as run
 from mlpo_core.benchmark.report.views import View, markdown
 from mlpo_core.errors import BadInput
@@ -118,6 +119,20 @@ def test_training_is_counted_in_rollouts_and_updates(report):
     assert "| sft_leader | 12 | 0 | 900 |" in text
     assert "| grpo_leader | 12 | not logged | not logged |" in text
     assert "7,101 tokens in training (not all logged)" in text
+
+
+def test_every_comparison_says_what_was_equal(report):
+    text = report.read_file("report.md").decode().partition("## At what budgets")[2].partition("## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    found = {(row[0], row[1]): row[2:] for row in rows[2:]}
+    figures = from_table(report.table())
+    compared = {(str(way_of(m)), m.versus) for m in figures if (m.table, m.metric) == ("comparison", "difference")}
+    assert set(found) == compared
+    # 5,000 and 1,201 tokens of its own after 900 of fine-tuning, in twelve steps each
+    later, first = "mlpo_leader/team T=2", "mlpo_leader/team T=1"
+    assert found[later, first] == ["equal (7,101)", "equal (24)", "8 : 4", "240 : 120"]
+    assert found[first, "majority_vote@3"] == ["7,101 : 0", "24 : 0", "4 : 3", "120 : 90"]
+    assert found[first, "sft_leader/team T=1"][:2] == ["7,101 : 900", "24 : 12"]
 
 
 def test_latency_that_was_not_measured_says_so(report):

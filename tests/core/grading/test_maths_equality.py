@@ -106,7 +106,7 @@ def test_no_strange_answer_is_credited_on_unrelated_golds():
     assert {answer: share for answer, share in shares.items() if share > 0.02} == {}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_strange_answer_is_credited_on_published_golds(shared_data: Path):
     shares = credited(strange_answers(150), golds(shared_data))
     assert {answer: share for answer, share in shares.items() if share > 0.02} == {}

@@ -50,7 +50,14 @@ def weights(ctx):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("asset", "where"), [("sft_leader", "save"), ("mlpo_leader", "step"), ("mlpo_leader", "save")])
+@pytest.mark.parametrize(
+    ("asset", "where"),
+    [
+        ("sft_leader", "save"),
+        pytest.param("mlpo_leader", "step", marks=pytest.mark.long),
+        ("mlpo_leader", "save"),
+    ],
+)
 def test_a_run_killed_anywhere_ends_with_the_weights_of_one_that_was_not(
     inputs, lenient_grading, tmp_path, asset, where
 ):
