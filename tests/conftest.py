@@ -127,18 +127,18 @@ class TinyRun(NamedTuple):
 
     def again(self) -> "TinyRun":
         """The same once more."""
-        return TinyBegun(self.home, niceness=0).finished()
+        return TinyBegun(self.home).finished()
 
 
 class TinyBegun:
     """What `make demo` runs, in a store and an instance of its own: a process that was started."""
 
-    def __init__(self, home: Path, niceness: int) -> None:
+    def __init__(self, home: Path) -> None:
         self._home = home
         self._log = home / "output"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                ["nice", "-n", str(niceness), sys.executable, "-m", "pipelines.demo"],
+                [sys.executable, "-m", "pipelines.demo"],
                 cwd=REPOSITORY,
                 env={**os.environ, "MLPO_ROOT": str(home / "root"), "DAGSTER_HOME": str(home)},
                 stdout=log,
@@ -162,7 +162,7 @@ def tiny_begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     home = tmp_path_factory.mktemp("tiny")
     settings = (REPOSITORY / "dagster.yaml").read_text()
     (home / "dagster.yaml").write_text(settings.replace(".dagster/", f"{home}/"))
-    begun = TinyBegun(home, niceness=5)
+    begun = TinyBegun(home)
     try:
         yield begun
     finally:
