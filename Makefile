@@ -12,8 +12,8 @@ ARTIFACTS := 3080
 VIEWER := 3090
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo serve serve-load claims test test-core test-rest test-fast test-long lint wheel docs services ui screenshots gpu-check bench bench-long faults fuzz \
-	simulate grading-exploits grading-suites requirements
+.PHONY: help demo serve serve-load claims map test test-core test-rest test-fast test-long lint wheel docs services ui screenshots \
+	gpu-check bench bench-long faults fuzz simulate grading-exploits grading-suites requirements
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ serve-load: $(VENV)/.installed-test
 claims: $(VENV)/.installed-demo
 	$(PYTHON) -m mlpo_core points tiny-claims
 	$(PYTHON) -m mlpo_core claims tiny-claims
+
+## make map          make the experiment `tiny-map` point by point, and lay out where the leader pays (hours; resumable)
+map: $(VENV)/.installed-demo
+	$(PYTHON) -m mlpo_core points tiny-map
+	$(PYTHON) -m mlpo_core map tiny-map
 
 ## make test         set up and run the tests, slow ones included
 test: $(VENV)/.installed-test

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "view": "read what happened: tasks by outcome, conversations, two leaders side by side",
     "points": "make the chain of every point of an experiment's sweep",
     "claims": "test what an experiment claims over the points of its sweep",
+    "map": "where the leader pays: what an experiment claims, laid out over the points of its sweep",
     "trace": "the rows that led to an id, and what it led to",
     "plan": "what an experiment will cost, without loading a model",
     "judge": "how far the judge of an experiment agrees with people",

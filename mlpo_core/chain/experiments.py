@@ -12,6 +12,7 @@ from mlpo_core.experiment.overrides import check_overrides
 from mlpo_core.methods import check_methods, selected
 from mlpo_core.prompts.checking import check_prompts
 from mlpo_core.store import Store, points
+from mlpo_core.tasks.drawing import shapes
 from mlpo_core.types import stable_id
 
 _TRAINING = ("sft", "mlpo")
@@ -28,7 +29,7 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
 
     Raises:
         BadInput: No such file, or it is not a valid experiment, or its `name` is not its file's, or it names a method
-            that there is not, or has a template that cannot be used.
+            that there is not, or has a template that cannot be used, or options that a family of tasks has not.
     """
     try:
         experiment = files.find(name, overrides)
@@ -38,7 +39,7 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
             raise
         require_changeable(setting.partition("=")[0] for setting in point.settings)
         base = find(point.experiment, (*point.settings, *overrides))
-        return base.model_copy(update={"name": name, "sweep": {}, "claims": None})
+        return base.model_copy(update={"name": name, "sweep": {}, "claims": None, "map": None})
     if overrides:
         require_from_file(experiment, files.find(name))
     return checked(experiment, str(files.path_of(name.partition("--")[0])))
@@ -72,7 +73,7 @@ def name_of(name: str, overrides: tuple[str, ...]) -> str:
 
 
 def checked(experiment: Experiment, where: str) -> Experiment:
-    """The experiment, if all methods and plug-ins that it names exist and its templates can be used.
+    """The experiment, if all methods, plug-ins and options that it names exist and its templates can be used.
 
     `where` names its origin in errors: its file.
     """
@@ -81,6 +82,7 @@ def checked(experiment: Experiment, where: str) -> Experiment:
         for named in plugged(experiment):
             named.code()
         check_methods(experiment)
+        shapes(experiment)
         _check_trained(experiment)
     except BadInput as error:
         raise BadInput(f"{where}: not a valid experiment:\n  {error}") from error

@@ -59,17 +59,22 @@ def accuracies(answers: Answers) -> pd.DataFrame:
 def claimed(answers: Answers) -> pd.DataFrame:
     """What the claims are about, once each: `by`, `point` and `way` as in `accuracies`, and a `label` for both."""
     claims = answers.claims
-    named = [
+    about = [
         (name, differs)
         for claim in claims.tests
         for name, differs in [(claim.method, claim.of), *((against, claim.than) for against in claim.against)]
     ]
     rows = [
-        {"by": by, "point": _point(answers, {**claims.at, **differs}), "way": way, "label": _at(way, differs)}
+        {"by": by, "point": _point(answers, {**claims.at, **differs}), "way": way, "label": named(way, differs)}
         for by in axis_values(answers.experiment, claims.by)
-        for way, differs in named
+        for way, differs in about
     ]
     return pd.DataFrame(rows).drop_duplicates()
+
+
+def named(way: str, differs: Mapping[str, str]) -> str:
+    """A way with the point that it is read at, where that is not the usual one."""
+    return f"{way} ({', '.join(differs.values())})" if differs else way
 
 
 def _named(claim: Claim, by: str, against: str) -> dict[str, Any]:
@@ -77,8 +82,8 @@ def _named(claim: Claim, by: str, against: str) -> dict[str, Any]:
         "id": claim.id,
         "says": claim.says,
         "by": by,
-        "method": _at(claim.method, claim.of),
-        "against": _at(against, claim.than),
+        "method": named(claim.method, claim.of),
+        "against": named(against, claim.than),
         "where": claim.where,
         "margin": claim.margin,
     }
@@ -149,11 +154,6 @@ def _rest(answers: Answers) -> list[str]:
 
 def _point(answers: Answers, at: Mapping[str, str]) -> str:
     return ", ".join(at[axis] for axis in _rest(answers))
-
-
-def _at(way: str, differs: Mapping[str, str]) -> str:
-    """A way with the point that it is read at, where that is not the usual one."""
-    return f"{way} ({', '.join(differs.values())})" if differs else way
 
 
 def _joined(verdicts: pd.Series) -> str:

@@ -41,12 +41,13 @@ def write_claims(experiment: Experiment, store: Store) -> str:
     text = [f"# {plain(title)}\n", plain(note), "", *(markdown(view) for view in views)]
     folder.replace(f"{experiment.name}.md", "\n".join(text).encode())
     folder.replace(f"{experiment.name}.svg", svg(drawn, "white").encode())
-    folder.replace(f"{experiment.name}.parquet", _parquet(tested, figures))
+    folder.replace(f"{experiment.name}.parquet", as_parquet(tested, figures))
     places = "\n".join(folder.path(f"{experiment.name}.{ending}") for ending in ("html", "md", "svg", "parquet"))
     return f"{note}\n\n{markdown(views[0])}\n{places}"
 
 
-def _parquet(tested: pd.DataFrame, figures: pd.DataFrame) -> bytes:
+def as_parquet(tested: pd.DataFrame, figures: pd.DataFrame) -> bytes:
+    """One row per test (`kind` = test) and per accuracy (`kind` = accuracy)."""
     content = BytesIO()
     pd.concat([tested.assign(kind="test"), figures.assign(kind="accuracy")]).to_parquet(content, index=False)
     return content.getvalue()

@@ -6,8 +6,9 @@ from mlpo_core.experiment.config import Experiment, restrict, without_engines
 from mlpo_core.experiment.engine import EngineConfig, Price
 from mlpo_core.experiment.grading import Grading
 from mlpo_core.experiment.judge import Judge
+from mlpo_core.experiment.map import Axis, Map, Plane
 from mlpo_core.experiment.mix import Mix
-from mlpo_core.experiment.models import BaseModels
+from mlpo_core.experiment.models import BaseModels, Revision
 from mlpo_core.experiment.prompts import STANDARD, Prompts
 from mlpo_core.experiment.proposals import Filter, Proposals
 from mlpo_core.experiment.reading import load, parse
@@ -24,6 +25,7 @@ __all__ = [
     "SFT",
     "STANDARD",
     "Agent",
+    "Axis",
     "BaseModels",
     "Benchmark",
     "Claim",
@@ -37,10 +39,13 @@ __all__ = [
     "Judge",
     "Leader",
     "LoRA",
+    "Map",
     "Mix",
+    "Plane",
     "Price",
     "Prompts",
     "Proposals",
+    "Revision",
     "SCoRe",
     "Stop",
     "TaskSource",

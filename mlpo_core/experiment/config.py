@@ -14,6 +14,7 @@ from mlpo_core.experiment.claims import Claims
 from mlpo_core.experiment.engine import EngineConfig
 from mlpo_core.experiment.grading import Grading
 from mlpo_core.experiment.hub import PushToHub
+from mlpo_core.experiment.map import Map
 from mlpo_core.experiment.models import BaseModels
 from mlpo_core.experiment.prompts import Prompts
 from mlpo_core.experiment.proposals import Filter, Proposals
@@ -27,7 +28,7 @@ LONGEST_NAME = 240
 """Bytes of an experiment's name: it is a file's name, with an ending, wherever the root is."""
 MOST_POINTS = 10_000
 _S = TypeVar("_S", bound=Section)
-OPERATION = frozenset({"launcher", "sharding", "show_points", "ask", "budget", "push_to_hub", "trackers"})
+OPERATION = frozenset({"launcher", "sharding", "show_points", "ask", "budget", "push_to_hub", "trackers", "map"})
 """Settings that say how the work is done and nothing about what comes of it: in no key and in no report."""
 
 
@@ -74,6 +75,8 @@ class Experiment(Section):
     engines. A run ends before it would spend more; what it has paid for is kept, and a run with more goes on there."""
     claims: Claims | None = None
     """What is tested over the points of `sweep`."""
+    map: Map | None = None
+    """What the points of `sweep` are to each other: `mlpo map` lays the tests of `claims` out over them."""
     trackers: tuple[Tracker, ...] = ()
     """Who is told the figures of every training while it runs: `[tensorboard]`, `[wandb]`, `[trackio]`, or another that
     transformers reports to. No version depends on it. Only the experiment's file sets it."""
@@ -155,9 +158,13 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
-    def _claims_have_points(self) -> Self:
+    def _claims_and_map_have_points(self) -> Self:
         if self.claims:
             self.claims.check(self.sweep)
+        if self.map and self.claims is None:
+            raise ValueError("map: lays out what claims tests: say claims too")
+        if self.map and self.claims:
+            self.map.check(self.claims, self.sweep)
         return self
 
     @model_validator(mode="before")
@@ -215,6 +222,15 @@ class Experiment(Section):
             raise ValueError(
                 "leader.engine.kind: the leader is trained here, so no endpoint has it: "
                 "leader: {engine: {kind: transformers}} (or vllm)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _answers_alone_are_shown(self) -> Self:
+        if self.base_models.checkable == "answers" and self.leader and self.leader.information != "answers":
+            raise ValueError(
+                "base_models.checkable: answers is how the leader reads its team in pre-training; let it read them so "
+                "in use: leader: {information: answers}"
             )
         return self
 

@@ -58,7 +58,10 @@ class TaskSource(Section):
     """Train, dev and test, where tasks are divided by hash. Only the ratio of train to dev counts where a published
     test set stays whole. Ours: the paper's splits are not public."""
     family_options: dict[str, dict[str, Any]] = Field(default={})
-    """Procedural families: generator options by family."""
+    """Procedural families: generator options by family. A compact one has `length`, the operands of a question from 3
+    to 8, which are the steps to its answer (sum 4, swap 3, the others 5, where nothing is said), and `easy_share`, the
+    share of its questions, from 0 to 1, that are made of symbols which no model misreads whose blind spots are made
+    from its skill (`base_models.team_skill`): duplicates are left out, so that it is lower where there are few."""
     answered_by: tuple[RecordedName, ...] = ()
     """`source: recorded`: keep only the tasks that all these agents answered. Empty: the recorded agents of the team,
     filled in when the experiment is read."""

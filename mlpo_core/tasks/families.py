@@ -140,7 +140,8 @@ def generate(family: str, options: Mapping[str, Any], seed: int, n: int) -> list
 
     Args:
         family: A key of `COMPACT`, or the name of a `reasoning-gym` dataset.
-        options: The `reasoning-gym` dataset's configuration; a compact family has none.
+        options: The `reasoning-gym` dataset's configuration; a compact family takes none here: other shapes of its
+            questions are drawn by `mlpo_core.tasks.drawing`.
         seed: Seed of the generator.
         n: How many.
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mlpo_core.errors import BadInput
+from mlpo_core.tasks.drawing import Shape, questions, shape
 from mlpo_core.tasks.families import COMPACT, Question, generate
 from mlpo_core.tasks.rows import Row
 from mlpo_core.tasks.sources import Source
@@ -60,4 +61,7 @@ def _family(source: Source, family: str, quotas: dict[Split, int]) -> Iterator[R
 
 
 def _batch(source: Source, family: str, options: dict[str, object], number: int) -> list[Question]:
-    return generate(family, options, stable_seed(source.config.seed, family, number), _BATCH)
+    seed = stable_seed(source.config.seed, family, number)
+    if family in COMPACT and (given := shape(family, options)) != Shape():
+        return questions(family, given, seed, _BATCH)
+    return generate(family, {} if family in COMPACT else options, seed, _BATCH)

@@ -9,10 +9,12 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
 
-from mlpo_core.experiment import BaseModels
-from mlpo_core.prompts.leader import compact_leader_prompt
+from mlpo_core.experiment import BaseModels, Revision
+from mlpo_core.models.laboratory.reading import Reading, as_read, work_through
+from mlpo_core.prompts.leader import compact_leader_prompt, stated
 from mlpo_core.prompts.revision import compact_revision_prompt
-from mlpo_core.tasks.families import COMPACT, Solution, family_of, misread, solve
+from mlpo_core.tasks.drawing import Shape, draw
+from mlpo_core.tasks.families import COMPACT, Solution, family_of, solve
 
 _TEAM_ERROR = 0.45
 """Share of wrong answers in the invented teams of the leader's documents."""
@@ -31,8 +33,8 @@ class Document(NamedTuple):
     completion: str
 
 
-BlindSpots = Mapping[str, Mapping[str, str]]
-"""By family: which operand symbol is read as which."""
+BlindSpots = Mapping[str, Reading]
+"""By family: what is read as what."""
 
 
 class Curriculum(NamedTuple):
@@ -44,6 +46,7 @@ class Curriculum(NamedTuple):
         settings: Shares of the document kinds and the misread rate.
         team_size: K.
         forbidden: Normalised questions that must not occur: the experiment's tasks.
+        shapes: Of the questions of families that are given one.
         alone: How many documents come first that show a question alone: short, and what all others build on.
     """
 
@@ -52,6 +55,7 @@ class Curriculum(NamedTuple):
     settings: BaseModels
     team_size: int
     forbidden: Collection[str]
+    shapes: Mapping[str, Shape]
     alone: int = 0
 
 
@@ -64,11 +68,13 @@ def agent_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
         if index < curriculum.alone or rng.random() >= curriculum.settings.revision_share:
             yield Document(question, agent_text(own))
             continue
-        before = own if rng.random() < 0.8 else _mistaken(question, rng)
-        leader = _mistaken(question, rng) if rng.random() < _LEADER_ERROR else solve(question)
+        before = own if rng.random() < 0.8 else _mistaken(question, curriculum, rng)
+        leader = _mistaken(question, curriculum, rng) if rng.random() < _LEADER_ERROR else solve(question)
         prompt = compact_revision_prompt(question, agent_text(before), _leader_draft(question, leader, curriculum, rng))
-        # Where an agent cannot see for itself it follows the leader; elsewhere it trusts its own work.
-        after = (leader if rng.random() < 0.8 else own) if blind else own
+        if revision := curriculum.settings.revision:
+            after = _revised(before, leader, solve(question).answer, revision, rng)
+        else:  # where an agent cannot see for itself it follows the leader; elsewhere it trusts its own work
+            after = (leader if rng.random() < 0.8 else own) if blind else own
         yield Document(prompt, agent_text(after))
 
 
@@ -85,10 +91,12 @@ def leader_documents(curriculum: Curriculum, seed: int) -> Iterator[Document]:
         if index < curriculum.alone or rng.random() >= curriculum.settings.team_share:
             yield Document(question, leader_text(own))
             continue
-        members = _team(question, curriculum.team_size, rng)
+        members = _team(question, curriculum, rng)
         candidates = [own, *members]
         chosen = _follow(candidates, rng)
-        prompt = compact_leader_prompt(question, [agent_text(m) for m in members])
+        answers_alone = curriculum.settings.checkable == "answers"
+        shown = [stated(m.answer) if answers_alone else agent_text(m) for m in members]
+        prompt = compact_leader_prompt(question, shown)
         yield Document(prompt, leader_text(candidates[chosen], chosen))
 
 
@@ -111,39 +119,54 @@ def normalise(question: str) -> str:
 
 def _question(curriculum: Curriculum, rng: random.Random) -> str:
     while True:
-        question = COMPACT[rng.choice(curriculum.families)].draw(rng)
+        family = rng.choice(curriculum.families)
+        question = draw(family, curriculum.shapes.get(family, Shape()), rng)
         if normalise(question) not in curriculum.forbidden:
             return question
 
 
 def _own(question: str, curriculum: Curriculum, rng: random.Random) -> tuple[Solution, bool]:
-    reading = curriculum.blind.get(family_of(question), {})
-    blind = misread(question, reading) != question
+    reading = curriculum.blind.get(family_of(question), Reading({}))
+    blind = as_read(question, reading) != question
     if blind and rng.random() < curriculum.settings.misread_rate:
-        return solve(question, reading), True
+        return _worked(question, reading, curriculum), True
     return solve(question), blind
 
 
-def _random_reading(question: str, rng: random.Random) -> dict[str, str]:
+def _worked(question: str, reading: Reading, curriculum: Curriculum) -> Solution:
+    return work_through(question, reading, slips=curriculum.settings.checkable != "work")
+
+
+def _random_reading(question: str, rng: random.Random) -> Reading:
     family = COMPACT[family_of(question)]
     operands = question.split(" ")[2:] if family.word else question.rpartition(" ")[2]
     symbol = rng.choice([o for o in operands if o in family.symbols])
-    return {symbol: rng.choice([s for s in family.symbols if s != symbol])}
+    return Reading({symbol: rng.choice([s for s in family.symbols if s != symbol])})
 
 
-def _mistaken(question: str, rng: random.Random) -> Solution:
-    return solve(question, _random_reading(question, rng))
+def _mistaken(question: str, curriculum: Curriculum, rng: random.Random) -> Solution:
+    return _worked(question, _random_reading(question, rng), curriculum)
 
 
-def _team(question: str, size: int, rng: random.Random) -> list[Solution]:
+def _revised(before: Solution, leader: Solution, right: str, rates: Revision, rng: random.Random) -> Solution:
+    """What an agent answers after the leader, in one of its three ways."""
+    way = rng.random()
+    if way < rates.keep:
+        return before
+    if way < rates.keep + rates.follow:
+        return leader
+    return leader if leader.answer == right else before
+
+
+def _team(question: str, curriculum: Curriculum, rng: random.Random) -> list[Solution]:
     members: list[Solution] = []
     mistakes: list[Solution] = []
-    for _ in range(size):
+    for _ in range(curriculum.team_size):
         if rng.random() >= _TEAM_ERROR:
             members.append(solve(question))
             continue
         repeated = bool(mistakes) and rng.random() < _SHARED_ERROR
-        mistakes.append(rng.choice(mistakes) if repeated else _mistaken(question, rng))
+        mistakes.append(rng.choice(mistakes) if repeated else _mistaken(question, curriculum, rng))
         members.append(mistakes[-1])
     return members
 
@@ -161,7 +184,7 @@ def _leader_draft(question: str, final: Solution, curriculum: Curriculum, rng: r
     member = rng.randint(0, curriculum.team_size)
     if rng.random() < 0.85:
         return leader_text(final, member)
-    first = _mistaken(question, rng)
+    first = _mistaken(question, curriculum, rng)
     return f"<think>{member} {first.work}\nwait {rng.randint(0, curriculum.team_size)} {final.work}</think>" + (
         f"<answer>{final.answer}</answer>"
     )

@@ -22,15 +22,16 @@ from mlpo_core.errors import BadInput
 from mlpo_core.experiment import BaseModels, Experiment
 from mlpo_core.models.laboratory.architectures import build
 from mlpo_core.models.laboratory.ballots import Ballots, ballot_documents
+from mlpo_core.models.laboratory.blindness import LEADER, readings
 from mlpo_core.models.laboratory.documents import Curriculum, Document, agent_documents, leader_documents, normalise
 from mlpo_core.models.laboratory.muon import Muon
 from mlpo_core.models.laboratory.tokenizer import character_tokenizer
 from mlpo_core.progress import log
+from mlpo_core.tasks.drawing import shapes
 from mlpo_core.tasks.families import COMPACT
 from mlpo_core.types import LETTERS, stable_seed
 
 PREFIX = "pretrain:"
-LEADER = "leader"
 _CARD = "pretraining.json"
 """Written last into a model's folder: with it the model is complete."""
 _ALONE = 0.45
@@ -94,8 +95,8 @@ def _curriculum(experiment: Experiment, name: str, forbidden: frozenset[str]) ->
     families = tuple(f for f in COMPACT if f in subjects)
     if not families:
         raise BadInput(f"tasks: pretrain: models learn compact procedural families only: {', '.join(COMPACT)}")
-    settings = experiment.base_models
-    return Curriculum(families, settings.blind_spots.get(name, {}), settings, experiment.k, forbidden)
+    blind = readings(experiment, name, families)
+    return Curriculum(families, blind, experiment.base_models, experiment.k, forbidden, shapes(experiment))
 
 
 def _ballots(ctx: Context) -> Ballots:

@@ -13,6 +13,7 @@ from mlpo_core.charts.curves import constant, curves, panels
 from mlpo_core.charts.dots import Dot, dots
 from mlpo_core.charts.grid import Cell, grid
 from mlpo_core.charts.lines import Axis, Point, lines
+from mlpo_core.charts.phases import Boundary, Mark, phases
 from mlpo_core.charts.render import inline_svg, png, svg
 from mlpo_core.charts.scatter import Place, labelled, scatter
 from mlpo_core.charts.style import PERCENT, PLAIN
@@ -28,6 +29,13 @@ def one_of_each(name):
         "grid": grid([Cell(name, name, -0.5, name, name), Cell("b", name, 0.2, "", "")], [name, "b"], [name]),
         "lines": lines([Point(name, t, 0.5, 0.4, 0.6, name) for t in (1, 2)], Axis("T", "d"), Axis("right", PERCENT)),
         "curves": curves({name: (list(range(600)), noisy)}, PLAIN, ()),
+        "phases": phases(
+            [Mark(panel, name, x, "+", "+1", name) for panel in ("p", name) for x in (0.0, 1.0)],
+            [Boundary("p", name, 0.5, 0.2, 0.8, name)],
+            [name],
+            ["p", name],
+            "skill",
+        ),
         "panels": panels({"loss": {name: ([1, 2], [3.0, 1.0])}}),
         "scatter": scatter([Place("vote", name, 10.0, 0.5, "1", name)], [(10.0, 0.5)], ["vote"], "tokens"),
         "bars": histogram({name: binned([0.1, 0.9])}, "share", "tasks", [0.75]),
