@@ -136,4 +136,4 @@ def _advice(found: Found) -> list[str]:
 
 
 def _points(found: Gain) -> str:
-    return f"{100 * found.mean:+.1f} points"
+    return f"{100 * found.mean:.1f} points"
