@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "map": "where the leader pays: what an experiment claims, laid out over the points of its sweep",
     "trace": "the rows that led to an id, and what it led to",
     "plan": "what an experiment will cost, without loading a model",
+    "advise": "what will pay for a team, told from dev tasks: a vote, a weighted vote, rounds or a leader",
     "judge": "how far the judge of an experiment agrees with people",
     "grade": "grade anybody's responses",
     "import": "bring answers that are kept in other forms into the recorded format",

@@ -28,6 +28,14 @@ class Lengths(NamedTuple):
     gold_chars: float = 0.0
     """Of the gold answers to these."""
 
+    def written(self, most: int) -> float:
+        """Tokens of an answer that may have so many at most."""
+        return min(self.answer_tokens, most)
+
+    def read(self, shown: int, most: int) -> float:
+        """Tokens of a prompt that shows so many answers, of so many tokens at most."""
+        return INSTRUCTION_TOKENS + self.question_chars / self.chars_per_token + shown * self.written(most)
+
 
 _PUBLISHED: Mapping[str, Lengths] = {
     "bbh": Lengths(0, 6511, 369, 2482, 3.5, 330),

@@ -12,7 +12,7 @@ from mlpo_core.benchmark.report.lookup import dollars as priced
 from mlpo_core.chain import memory
 from mlpo_core.chain.bills import Bill, bills
 from mlpo_core.chain.judging_cost import judging
-from mlpo_core.chain.lengths import INSTRUCTION_TOKENS, Lengths, lengths_of, longest_prompt
+from mlpo_core.chain.lengths import Lengths, lengths_of, longest_prompt
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.chain.throughput import Assumptions, parameters
 from mlpo_core.errors import BadInput
@@ -226,11 +226,10 @@ class _Estimate:
             self.graded[benchmark] = self.graded.get(benchmark, 0.0) + n
 
     def _answer(self, benchmark: str) -> float:
-        return min(self._lengths[benchmark].answer_tokens, self._experiment.proposals.max_new_tokens)
+        return self._lengths[benchmark].written(self._experiment.proposals.max_new_tokens)
 
     def _prompt(self, benchmark: str, shown: int) -> float:
-        lengths = self._lengths[benchmark]
-        return INSTRUCTION_TOKENS + lengths.question_chars / lengths.chars_per_token + shown * self._answer(benchmark)
+        return self._lengths[benchmark].read(shown, self._experiment.proposals.max_new_tokens)
 
     def call(self, benchmark: str, shown: int) -> tuple[float, float]:
         """Tokens read and written by one call."""
