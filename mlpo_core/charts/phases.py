@@ -76,9 +76,7 @@ def _panel(marks: Sequence[Mark], boundaries: Sequence[Boundary], rows: Sequence
     points = alt.Chart(alt.Data(values=[mark._asdict() for mark in marks])).encode(x=along, y=down)
     edges = alt.Chart(alt.Data(values=[edge._asdict() for edge in boundaries])).encode(y=down, description="text:N")
     layers = [
-        edges.mark_rule(strokeWidth=8, opacity=0.25, color=INK).encode(
-            x=alt.X("low:Q", title=x), x2="high:Q"
-        ),
+        edges.mark_rule(strokeWidth=8, opacity=0.25, color=INK).encode(x=alt.X("low:Q", title=x), x2="high:Q"),
         edges.mark_tick(thickness=2, size=_ROW - 6, color=INK).encode(x=along),
         points.mark_circle(size=90, opacity=1).encode(
             color=alt.Color("sign:N", scale=signs, legend=None), description="text:N"
