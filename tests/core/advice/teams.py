@@ -56,7 +56,7 @@ def thoughtful() -> Says:
 
     def says(task: dict[str, Any], agent: str) -> dict[str, Any]:
         right = mini.AGENTS[int(task["answer"]) % 3] == agent
-        row = mini.proposal(task, agent, 0, task["answer"] if right else "-1")
+        row = mini.proposal(task, agent, 0, task["answer"] if right else f"-{agent}")
         return row | {"response": "step by step, " * (40 if right else 2) + row["response"]}
 
     return says
