@@ -52,12 +52,11 @@ def one_mind(skill: float) -> Says:
 
 
 def thoughtful() -> Says:
-    """Agents that never agree, of which one is right, another one for every task: the one that writes at length."""
+    """Agents of which one is right, another one for every task: the one that writes at length."""
 
     def says(task: dict[str, Any], agent: str) -> dict[str, Any]:
-        place = mini.AGENTS.index(agent)
-        right = place == int(task["answer"]) % 3
-        row = mini.proposal(task, agent, 0, task["answer"] if right else str(-1 - place))
+        right = mini.AGENTS[int(task["answer"]) % 3] == agent
+        row = mini.proposal(task, agent, 0, task["answer"] if right else f"-{agent}")
         return row | {"response": "step by step, " * (40 if right else 2) + row["response"]}
 
     return says
