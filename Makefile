@@ -52,7 +52,7 @@ map: $(VENV)/.installed-demo
 
 ## make test         set up and run the tests, slow ones included
 test: $(VENV)/.installed-test
-	$(MAKE) --jobs 2 --keep-going --output-sync=line test-core test-rest
+	$(MAKE) --jobs 2 --keep-going test-core test-rest
 
 # The two halves, side by side: what trains and answers, and what starts Dagster, Ray, browsers and the experiment `tiny`.
 REST := tests/core/launching tests/core/viewer
