@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import mlpo_core
-from mlpo_core.chain.known_syntax import Said, remember, said
+from mlpo_core.chain.known_syntax import remember, said
+from mlpo_core.plugins.syntax import Said
 
 PACKAGE = mlpo_core.__name__
 

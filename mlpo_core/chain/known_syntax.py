@@ -3,31 +3,20 @@
 A file of this machine's cache, by the hash of what was read; without it, or with a damaged one, sources are read anew.
 """
 
-import ast
 import hashlib
 import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
 from mlpo_core.plugins import syntax
+from mlpo_core.plugins.syntax import Said
 from mlpo_core.store import disk, scratch
 
 MOST = 5000
 """Modules that are remembered; beyond it only those that were asked for last."""
-
-
-class Said(NamedTuple):
-    """What one module says."""
-
-    digest: str
-    """Of its syntax, without comments and docstrings."""
-
-    imports: tuple[str, ...]
-    """Every dotted name that it imports."""
 
 
 _FILE = TypeAdapter(dict[str, Said])
@@ -37,11 +26,7 @@ _asked: dict[str, Said] = {}
 def said(source: bytes, module: str) -> Said:
     """What a module's source says; `module` is its dotted name, which relative imports start from."""
     name = hashlib.sha256(b"\0".join((_reader(), module.encode(), source))).hexdigest()
-    found = _asked.get(name) or _remembered().get(name)
-    if found is None:
-        tree = ast.parse(source)
-        digest = hashlib.sha256(syntax.as_text(tree).encode()).hexdigest()
-        found = Said(digest, tuple(sorted(syntax.imported(tree, module))))
+    found = _asked.get(name) or _remembered().get(name) or syntax.read(source, module)
     _asked[name] = found
     return found
 

@@ -4,7 +4,6 @@ Covers the modules of its package that the named one reaches by import, read as 
 hold is covered by nothing: pin them.
 """
 
-import ast
 import hashlib
 from functools import cache
 from importlib.util import find_spec
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from mlpo_core.errors import BadInput
 from mlpo_core.plugins.loading import place
-from mlpo_core.plugins.syntax import as_text, imported
+from mlpo_core.plugins.syntax import Said, read
 
 
 def fingerprint(path: str, field: str, group: str = "") -> str:
@@ -45,11 +44,9 @@ def fingerprint(path: str, field: str, group: str = "") -> str:
 
 
 @cache
-def _read(source: Path, module: str) -> tuple[str, frozenset[str]]:
-    """A module's code as a hash, and what it imports."""
-    tree = ast.parse(source.read_bytes())
+def _read(source: Path, module: str) -> Said:
     package = module if source.name == "__init__.py" else module.rpartition(".")[0]
-    return hashlib.sha256(as_text(tree).encode()).hexdigest(), frozenset(imported(tree, package))
+    return read(source.read_bytes(), package)
 
 
 def _source(module: str) -> Path | None:

@@ -1,8 +1,34 @@
 """Python source as text that says what it does: without comments, docstrings, names of files and line numbers."""
 
 import ast
+import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Said(NamedTuple):
+    """What one module says."""
+
+    digest: str
+    """Of its syntax, without comments and docstrings."""
+
+    imports: tuple[str, ...]
+    """Every dotted name that it imports."""
+
+
+def read(source: bytes, package: str) -> Said:
+    """What the source of a module says.
+
+    Args:
+        source: Its file.
+        package: That it is in, which relative imports start from; the module itself where it is one.
+
+    Raises:
+        SyntaxError: It is no Python.
+        ValueError: It holds a zero byte.
+    """
+    tree = ast.parse(source)
+    return Said(hashlib.sha256(as_text(tree).encode()).hexdigest(), tuple(sorted(imported(tree, package))))
 
 
 def as_text(tree: ast.AST) -> str:

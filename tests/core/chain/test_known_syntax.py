@@ -32,7 +32,7 @@ def test_what_one_process_read_the_next_one_knows(cache: Path, monkeypatch: pyte
     assert first.imports == ("mlpo_core.errors", "package.module", "package.module.near")
     remember()
     _as_another_process(monkeypatch)
-    monkeypatch.setattr(known_syntax.syntax, "as_text", None)
+    monkeypatch.setattr(known_syntax.syntax, "read", None)
     assert said(SOURCE, "package.module") == first
 
 
