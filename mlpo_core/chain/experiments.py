@@ -39,7 +39,7 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
             raise
         require_changeable(setting.partition("=")[0] for setting in point.settings)
         base = find(point.experiment, (*point.settings, *overrides))
-        return base.model_copy(update={"name": name, "sweep": {}, "claims": None, "map": None})
+        return base.as_point(name)
     if overrides:
         require_from_file(experiment, files.find(name))
     return checked(experiment, str(files.path_of(name.partition("--")[0])))

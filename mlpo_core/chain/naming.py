@@ -30,7 +30,7 @@ def name_point(experiment: str, settings: Mapping[str, Any], store: Store) -> Ex
     if points.find(store, experiment):
         raise BadInput(f"{experiment} is such a point itself: change the settings of the experiment it is of")
     name = name_of(experiment, told)
-    changed = find(experiment, told).model_copy(update={"name": name, "sweep": {}, "claims": None, "map": None})
+    changed = find(experiment, told).as_point(name)
     points.record(store, name, points.Point(experiment=experiment, settings=told))
     return changed
 

@@ -282,6 +282,10 @@ class Experiment(Section):
         object.__setattr__(self, "tasks", tasks)
         return self
 
+    def as_point(self, name: str) -> Self:
+        """A point of its sweep under its own name: without what is about all points."""
+        return self.model_copy(update={"name": name, "sweep": {}, "claims": None, "map": None})
+
     @property
     def stem(self) -> str:
         """Its file's name: what the points of its sweep, and runs with other settings, have in common."""

@@ -139,7 +139,7 @@ def find(name: str, overrides: tuple[str, ...] = ()) -> Experiment:
     experiment = load(path, (*settings, *overrides))
     if experiment.name != stem:
         raise BadInput(f"{path}: name: is {experiment.name!r}, but must be {stem!r} like the file")
-    return experiment.model_copy(update={"name": name, **({"sweep": {}, "claims": None, "map": None} if rest else {})})
+    return experiment.as_point(name) if rest else experiment
 
 
 def _there() -> str:
