@@ -162,6 +162,19 @@ def test_a_stage_that_cannot_fit_its_gpu_is_refused_before_it_starts(monkeypatch
     room.check_room("mlpo_leader", experiment)
 
 
+def test_a_stage_without_models_here_starts_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked() -> None:
+        raise AssertionError("the device was looked at")
+
+    monkeypatch.setattr(room, "_memory", looked)
+    for stage in ("tasks", "hard_tasks", "benchmark_predictions", "benchmark_report"):
+        room.check_room(stage, load(PAPER))
+    room.check_room("agent_proposals", load(Path("experiments/recorded.yaml")))
+    for stage in ("agent_proposals", "sft_dataset", "mlpo_leader", "team_rounds"):
+        with pytest.raises(AssertionError, match="looked at"):
+            room.check_room(stage, load(PAPER))
+
+
 def test_a_process_of_a_sharded_group_is_held_against_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv(room.GPU_MEMORY, "80GB")
