@@ -1,9 +1,13 @@
-"""The long campaign: `python -m tests.faults.campaign --folder DIR`. Goes on where an earlier one in DIR stopped."""
+"""The long campaign: `python -m tests.faults.campaign --folder DIR`. Goes on where the ledger stops, on any machine.
+
+The ledger is part of the repository: a thousand kills take longer than anybody has one machine for.
+"""
 
 import argparse
 import logging
 import os
 import random
+import subprocess
 import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -25,6 +29,7 @@ from tests.support import REPOSITORY
 
 TARGET = 1000
 """Kills."""
+LEDGER = Path(__file__).with_name("kills.jsonl")
 _OF_A_NODE = 0.02
 """Share of those that a Ray cluster takes, which go last: it is held for all of them."""
 _ATTEMPTS = 10
@@ -70,22 +75,30 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     folder: Path = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "kills.jsonl"
     scene = Scene(folder)
     with instance_in(folder) as instance:
         end_abandoned(instance)  # of a campaign that was itself killed
         scene.build(instance, stages())
-        carried = {k.seed // _ATTEMPTS for k in ledger.read(file) if k.killed}
+        carried = {k.seed // _ATTEMPTS for k in ledger.read(LEDGER) if k.killed}
         todo = [(n, *kill) for n, kill in enumerate(plan()) if n not in carried][: options.kills]
         if todo:
-            _carry_out(scene, instance, todo, file)
-    print(ledger.table(ledger.read(file)))
-    return int(any(not k.damage.none for k in ledger.read(file)))
+            _carry_out(scene, instance, todo)
+    kills = ledger.read(LEDGER)
+    print(ledger.table(kills))
+    return int(any(not k.damage.none for k in kills))
 
 
-def _carry_out(scene: Scene, instance: dg.DagsterInstance, todo: list[tuple[int, str, str]], file: Path) -> None:
+def _commit() -> str:
+    """Of the code that is killed; marked where files differ from it."""
+    git = ["git", "-C", str(REPOSITORY)]
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True).stdout
+    changed = ["diff", "--quiet", "HEAD", "--", "mlpo_core", "pipelines"]
+    return head.strip() + ("+changes" if subprocess.run([*git, *changed], check=False).returncode else "")
+
+
+def _carry_out(scene: Scene, instance: dg.DagsterInstance, todo: list[tuple[int, str, str]]) -> None:
     """Carry these kills out, each until a moment is hit."""
-    done = ledger.read(file)
+    done, commit = ledger.read(LEDGER), _commit()
     nodes: ray_cluster.RayCluster | None = None
     team: Team | None = None
     with closing(Storage(scene.folder / "s3")) as storage, ExitStack() as later:
@@ -106,7 +119,7 @@ def _carry_out(scene: Scene, instance: dg.DagsterInstance, todo: list[tuple[int,
                 else:
                     team = team or later.enter_context(Team(scene))
                     kill = kill_service(scene, team, component, stage, seed)
-                ledger.append(file, kill)
+                ledger.append(LEDGER, kill._replace(commit=commit))
                 print(ledger.line(kill), flush=True)
                 if kill.killed:
                     break

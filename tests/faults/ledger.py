@@ -21,6 +21,7 @@ class Kill(NamedTuple):
         survived: The disturbed run itself ended well.
         damage: What was found wrong, after the kill and after the re-run.
         seconds: The whole trial.
+        commit: Of the code that was killed.
     """
 
     seed: int
@@ -32,6 +33,7 @@ class Kill(NamedTuple):
     survived: bool
     damage: Damage
     seconds: float
+    commit: str = ""
 
 
 def append(file: Path, kill: Kill) -> None:
