@@ -9,7 +9,7 @@ from typing import Any, Self
 from mlpo_core.engines.batching import check_lengths
 from mlpo_core.engines.clock import Clock
 from mlpo_core.engines.precision import half_for
-from mlpo_core.engines.protocol import Sampling
+from mlpo_core.engines.protocol import Audience, Sampling
 from mlpo_core.engines.vllm_calls import Calls
 from mlpo_core.engines.vllm_requests import parameters
 from mlpo_core.errors import BadInput, missing_extra
@@ -62,6 +62,13 @@ class VLLMEngine:
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Generation]:
         """See `Engine.generate`. vLLM forms batches of its own: seconds are those of the call over its rows."""
+        return self._run(requests, sampling, None)
+
+    def follow(self, requests: Sequence[Request], sampling: Sampling, audience: Audience) -> list[Generation]:
+        """See `Following.follow`."""
+        return self._run(requests, sampling, audience)
+
+    def _run(self, requests: Sequence[Request], sampling: Sampling, audience: Audience | None) -> list[Generation]:
         from vllm import SamplingParams, TokensPrompt
         from vllm.sampling_params import RequestOutputKind
 
@@ -76,16 +83,19 @@ class VLLMEngine:
         requested = [
             SamplingParams(
                 max_tokens=sampling.max_new_tokens,
-                output_kind=RequestOutputKind.FINAL_ONLY,
+                output_kind=RequestOutputKind.CUMULATIVE if audience else RequestOutputKind.FINAL_ONLY,
                 **parameters(sampling, r.seed),
             )
             for r in requests
         ]
         started = time.monotonic()
         prompts = [TokensPrompt(prompt_token_ids=ids) for ids in encoded]
-        outputs = self._calls.run(prompts, requested)
+        outputs = self._calls.run(prompts, requested, audience)
         seconds = self._clock.charge(started) / len(requests)
-        return [_generation(made, opening, seconds) for made, opening in zip(outputs, openings, strict=True)]
+        return [
+            _generation(made, opening, seconds) if made else Generation("", len(ids), 0, 0, "length", seconds)
+            for made, opening, ids in zip(outputs, openings, encoded, strict=True)
+        ]
 
     def count_tokens(self, prompt: str) -> int:
         """Tokens of a prompt as it is sent, template included."""
@@ -132,12 +142,13 @@ def drawing_for(vllm_config: Any) -> str:
 
 def _generation(output: Any, opening: str, seconds: float) -> Generation:
     written = output.outputs[0]
+    ended = written.finish_reason if output.finished else "length"  # nobody waited for the rest
     return Generation(
         text=chat.restored(opening, written.text),
         prompt_tokens=len(output.prompt_token_ids),
         cached_prompt_tokens=output.num_cached_tokens or 0,
         completion_tokens=len(written.token_ids),
-        finish_reason=written.finish_reason if written.finish_reason in ("stop", "length") else "error",
+        finish_reason=ended if ended in ("stop", "length") else "error",
         amortised_s=seconds,
     )
 

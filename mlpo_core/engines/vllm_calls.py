@@ -9,19 +9,38 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
+from mlpo_core.engines.protocol import Audience
+
 
 @dataclass(eq=False)
 class _Call:
     prompts: Sequence[Any]
     parameters: Sequence[Any]
-    names: list[str]
+    names: dict[str, int]
+    """Those of its requests, with their places."""
+    audience: Audience | None
     future: Future[list[Any]] = field(default_factory=Future[list[Any]])
-    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    outputs: dict[int, Any] = field(default_factory=dict[int, Any])
+    """The last of every request."""
+    ended: set[int] = field(default_factory=set[int])
 
     def take(self, output: Any) -> None:
-        self.outputs[output.request_id] = output
-        if len(self.outputs) == len(self.names):
-            self.future.set_result([self.outputs[name] for name in self.names])
+        place = self.names[output.request_id]
+        self.outputs[place] = output
+        if output.finished:
+            self.end(place)
+        elif self.audience and place in self.audience.readers:
+            self.audience.hear(place, output.outputs[0].text)
+
+    def end(self, place: int) -> None:
+        self.ended.add(place)
+        if len(self.ended) == len(self.names):
+            self.future.set_result([self.outputs.get(place) for place in range(len(self.names))])
+
+    def left(self) -> dict[str, int]:
+        """The requests that nobody waits for, and that have not ended."""
+        gone = set(self.audience.left()) if self.audience else set[int]()
+        return {name: place for name, place in self.names.items() if place in gone - self.ended}
 
 
 class Calls:
@@ -39,10 +58,18 @@ class Calls:
         self._thread = Thread(target=self._serve, name="vllm", daemon=True)
         self._thread.start()
 
-    def run(self, prompts: Sequence[Any], parameters: Sequence[Any]) -> list[Any]:
-        """A finished `RequestOutput` for each of one or more prompts, in order. A failed step fails all open calls."""
+    def run(self, prompts: Sequence[Any], parameters: Sequence[Any], audience: Audience | None = None) -> list[Any]:
+        """The last `RequestOutput` for each of one or more prompts, in order. A failed step fails all open calls.
+
+        Args:
+            prompts: What is completed.
+            parameters: How, for each.
+            audience: Follows them, where the parameters ask for output at every step. The output of a request that
+                nobody waited for any more is not finished; None if there was none yet.
+        """
         number = next(self._numbers)
-        call = _Call(prompts, parameters, [f"{number}-{position}" for position in range(len(prompts))])
+        names = {f"{number}-{place}": place for place in range(len(prompts))}
+        call = _Call(prompts, parameters, names, audience)
         self._arrived.put(call)
         return call.future.result()
 
@@ -59,13 +86,12 @@ class Calls:
                     return
                 self._begin(call)
             try:
-                outputs = self._engine.step()
+                for output in self._engine.step():
+                    self._take(output)
+                for call in set(self._under_way.values()):
+                    self._let_go(call)
             except Exception as error:
                 self._fail(set(self._under_way.values()), error)
-            else:
-                for output in outputs:
-                    if output.finished and (call := self._under_way.pop(output.request_id, None)):
-                        call.take(output)
 
     def _begin(self, call: _Call) -> None:
         try:
@@ -74,6 +100,27 @@ class Calls:
                 self._engine.add_request(name, prompt, parameters)
         except Exception as error:
             self._fail({call}, error)
+
+    def _take(self, output: Any) -> None:
+        call = self._under_way.get(output.request_id)
+        if call is None:
+            return
+        if output.finished:
+            del self._under_way[output.request_id]
+        try:
+            call.take(output)
+        except Exception as error:  # of the audience
+            self._fail({call}, error)
+
+    def _let_go(self, call: _Call) -> None:
+        """End what nobody waits for."""
+        left = call.left()
+        if not left:
+            return
+        self._engine.abort_request(list(left))
+        for name, place in left.items():
+            del self._under_way[name]
+            call.end(place)
 
     def _fail(self, calls: set[_Call], error: Exception) -> None:
         names = [name for name, call in self._under_way.items() if call in calls]

@@ -2,11 +2,13 @@
 
 import random
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from mlpo_core.engines import Engine, Sampling, open_engine
+from mlpo_core.engines.protocol import Following
 from mlpo_core.engines.vllm import engine_options
 from mlpo_core.errors import BadInput, missing_extra
 from mlpo_core.experiment import EngineConfig
@@ -61,6 +63,7 @@ def test_it_writes_what_transformers_writes_on_the_same_checkpoint(kind: str, tm
         for sampling in (FIRST_TOKENS, SAMPLED, Sampling(0.7, 0.9, 16)):
             assert equal_share(engine, model, sampling) >= 0.95, sampling
         _calls_that_overlap(engine)
+        _followed(engine)
         _seeds_and_prefix_cache(engine)
 
 
@@ -107,6 +110,35 @@ def _calls_that_overlap(engine: Engine) -> None:
     alone = [[g.text for g in engine.generate(*call)] for call in calls]
     together = in_order(lambda call: engine.generate(*call), calls, engine.at_once)
     assert [[g.text for g in made] for made in together] == alone
+
+
+class Audience:
+    """Reads the first request and leaves the second, once it has heard so much of the first."""
+
+    readers: Collection[int] = (0,)
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def hear(self, number: int, text: str) -> None:
+        assert number == 0
+        self.heard.append(text)
+
+    def left(self) -> Collection[int]:
+        return (1,) if len(self.heard) >= 3 else ()
+
+
+def _followed(engine: Engine) -> None:
+    """Who follows hears the text that `generate` gives as it grows; what nobody waits for ends early."""
+    assert isinstance(engine, Following)
+    requests = [Request(p, seed) for seed, p in enumerate(questions(3))]
+    whole, audience = engine.generate(requests, SAMPLED), Audience()
+    first, second, third = engine.follow(requests, SAMPLED, audience)
+    assert (first.text, third.text) == (whole[0].text, whole[2].text)
+    assert len(set(audience.heard)) > 5
+    assert all(whole[0].text.startswith(text) for text in audience.heard)
+    assert 0 < second.completion_tokens <= 5 < whole[1].completion_tokens
+    assert whole[1].text.startswith(second.text)
 
 
 def _seeds_and_prefix_cache(engine: Engine) -> None:
