@@ -85,7 +85,8 @@ def points(experiment: Experiment) -> list[str]:
 
 def axis_values(experiment: Experiment, axis: str) -> list[str]:
     """The values of one axis as they stand in names; none when there is no such axis."""
-    return [_plain(value) for value in experiment.sweep.get(axis, ())]
+    values = experiment.sweep.get(axis, ())
+    return list(values) if isinstance(values, dict) else [_plain(value) for value in values]
 
 
 def point(experiment: Experiment, choice: Mapping[str, str]) -> str:

@@ -69,6 +69,13 @@ def test_a_value_may_be_the_name_of_a_model(file: Path, value: str, tmp_path: Pa
     assert Spec.model_validate_json(spec.model_dump_json()) == spec, "a phase reads what it was sent"
 
 
+def test_a_named_value_is_called_what_its_file_calls_it(file: Path) -> None:
+    named = {"0.5": {"seed": 5}, "2": {"seed": 2}, "yes": {"seed": 6}}  # YAML puts quotes around these
+    file.write_text(yaml.safe_dump({**SMALL, "sweep": {"seed": named}}))
+    assert points(load(file)) == ["small--seed=0.5", "small--seed=2", "small--seed=yes"]
+    assert [find(name).seed for name in points(load(file))] == [5, 2, 6]
+
+
 def test_a_value_that_cannot_be_part_of_a_partitions_name_is_refused(file: Path) -> None:
     file.write_text(yaml.safe_dump({**SMALL, "sweep": {"description": ["a...b"]}}))
     with pytest.raises(BadInput, match="Give its values short names"):
