@@ -91,12 +91,14 @@ def asked_alike(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"team": experiment.team.model_copy(update={"agents": agents})})
 
 
-def later_rounds(experiment: Experiment) -> tuple[str, ...]:
-    """What generates the agents' revisions during training."""
-    if experiment.mlpo.rounds == 1:
+def asked_in_training(experiment: Experiment) -> tuple[str, ...]:
+    """What generates the agents' answers and revisions during training."""
+    settings = experiment.mlpo
+    if not settings.asks_team:
         return ()
-    sampling = ("proposals.top_p", "proposals.max_new_tokens", "inference.temperature", "inference.agent_temperature")
-    return ("team", "engine", *sampling)
+    first = ("proposals.temperature",) if settings.online else ()
+    later = ("inference.temperature", "inference.agent_temperature") if settings.rounds > 1 else ()
+    return ("team", "engine", *first, "proposals.top_p", "proposals.max_new_tokens", *later)
 
 
 def the_agents(_: Experiment) -> tuple[str, ...]:
@@ -114,9 +116,9 @@ def everybody(_: Experiment) -> tuple[str, ...]:
     return ("agents", "leader")
 
 
-def agents_of_later_rounds(experiment: Experiment) -> tuple[str, ...]:
-    """The same: the team, if training goes beyond the first round."""
-    return ("agents",) if experiment.mlpo.rounds > 1 else ()
+def agents_in_training(experiment: Experiment) -> tuple[str, ...]:
+    """The same: the team, if it generates while the leader is trained."""
+    return ("agents",) if experiment.mlpo.asks_team else ()
 
 
 def no_engine(experiment: Experiment) -> Experiment:

@@ -196,7 +196,7 @@ def _training(
         beside += there * settings.trl.get("vllm_gpu_memory_utilization", _ROLLOUT_SHARE) * memory
     else:
         cache = settings.rollout_batch_tokens * shape.cached
-    if stage == "mlpo_leader" and experiment.mlpo.rounds > 1:
+    if stage == "mlpo_leader" and experiment.mlpo.asks_team:
         engines = [e for a in experiment.team.agents if is_here(a.model, e := experiment.engine_of(a))]
         beside += max((e.gpu_memory_utilization * memory for e in engines if e.kind == "vllm"), default=0.0)
     pulled = max(settings.beta1, settings.beta2) if isinstance(settings, SCoRe) else settings.beta

@@ -5,7 +5,7 @@ their answers are is told by `lengths`, how long a device takes for its tokens b
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mlpo_core.benchmark.report.lookup import dollars as priced
@@ -122,7 +122,10 @@ def plan(
         for name, settings in rl:
             prompts = settings.steps * settings.prompts_per_step
             team = k if name == "mlpo_leader" else 0
-            costs.append(estimate.rollouts(name, prompts, settings.group_size, leader.model, train, team))
+            cost = estimate.rollouts(name, prompts, settings.group_size, leader.model, train, team)
+            if name == "mlpo_leader" and experiment.mlpo.asks_team:
+                cost = _together(cost, *estimate.asked_in_training(train, agents, leads))
+            costs.append(cost)
         if not STAGES["deferral_leader"].skipped(experiment):
             rows = experiment.sft.steps * experiment.sft.batch_size
             costs.append(estimate.updates("deferral_leader", rows, k, leader.model, train))
@@ -291,7 +294,27 @@ class _Estimate:
         ]
         if rounds > 1:
             parts.append(self.generation("dev_rounds", dev, seeds * (rounds - 1) * k, agents, shown=2, alike=1))
-        return Cost("dev_rounds", *(sum(values) for values in zip(*(part[1:] for part in parts), strict=True)))
+        return _together(*parts)
+
+    def asked_in_training(
+        self, tasks: Mapping[str, float], agents: Sequence[tuple[str, EngineConfig]], leads: tuple[str, EngineConfig]
+    ) -> Iterator[Cost]:
+        """What the team writes while the leader is trained, and the leader to lead it: a prompt's round is drawn evenly
+        from all. Nothing of it is stored but beside the leader."""
+        settings, k = self._experiment.mlpo, self._experiment.k
+        prompts = settings.steps * settings.prompts_per_step * (1 - settings.solo_share)
+        total = sum(tasks.values()) or 1
+        shown = {benchmark: prompts * n / total for benchmark, n in tasks.items()}
+        blocks = math.ceil(settings.steps / settings.refresh_steps)
+        if settings.online:
+            made = self.generation("mlpo_leader", shown, k, agents, shown=0, alike=1)
+            yield made._replace(rows=0, starts=blocks * made.starts)
+        if settings.rounds > 1:
+            later = {benchmark: n * (settings.rounds - 1) / 2 for benchmark, n in shown.items()}
+            made = self.generation("mlpo_leader", later, k, agents, shown=2, alike=1)
+            yield made._replace(rows=0, starts=blocks * (settings.rounds - 1) * made.starts)
+            led = self.generation("mlpo_leader", later, 1, [leads], shown=k, alike=1)
+            yield led._replace(rows=0, starts=0)
 
     def published_bytes(self, leader: Leader) -> float:
         """Of the weights; none of an adapter, which is small."""
@@ -338,6 +361,11 @@ class _Estimate:
             completion_tokens=first.completion_tokens + second.completion_tokens,
             gpu_hours=first.gpu_hours + second.gpu_hours,
         )
+
+
+def _together(*parts: Cost) -> Cost:
+    """Parts of one stage."""
+    return Cost(parts[0].stage, *(sum(values) for values in zip(*(part[1:] for part in parts), strict=True)))
 
 
 def _tasks(experiment: Experiment, known: Mapping[str, Lengths]) -> tuple[dict[str, float], dict[str, float]]:

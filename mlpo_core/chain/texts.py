@@ -21,8 +21,10 @@ def of_traces(experiment: Experiment) -> tuple[str, ...]:
 
 
 def of_rounds_in_training(experiment: Experiment) -> tuple[str, ...]:
-    """Where the leader is trained: the audit finds the team's answers by it; later rounds make prompts."""
-    return ("leader", "revision") if experiment.mlpo.rounds > 1 else ("leader",)
+    """Where the leader is trained: the audit finds the team's answers by it; what agents are asked there."""
+    settings = experiment.mlpo
+    asked = {"agent": settings.online, "leader": True, "revision": settings.rounds > 1}
+    return tuple(name for name, is_read in asked.items() if is_read)
 
 
 def solo(_: Experiment) -> tuple[str, ...]:

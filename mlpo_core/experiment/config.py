@@ -273,6 +273,8 @@ class Experiment(Section):
             raise ValueError(f"team.agents: {RECORDED}{wrong[0]:.40} does not say whose answers: {RECORDED}<agent>")
         if names and self.mlpo.rounds > 1:
             raise ValueError("mlpo.rounds: recorded agents cannot revise their answers: set it to 1")
+        if names and self.mlpo.online:
+            raise ValueError("mlpo.online: recorded agents cannot answer anew: set it to false")
         if not self.engine.recorded and (names or any(t.source == "recorded" for t in self.tasks)):
             raise ValueError("engine.recorded must name the folder of recorded tasks and responses")
         tasks = tuple(

@@ -183,7 +183,16 @@ class MLPO(RL):
     """Above 1, beyond the paper: a team prompt shows the answers of a round drawn from so many. Those of later rounds
     are the agents' revisions of what the current leader wrote, generated during training."""
     refresh_steps: Count = 50
-    """With `rounds` above 1: the agents revise again, given what the leader now writes, every so many steps."""
+    """With `rounds` above 1: the agents revise again, given what the leader now writes, every so many steps. With
+    `online`: so many steps' prompts are answered at once."""
+    online: Annotated[bool, IF_SET] = False
+    """Beyond the paper: the agents answer every team prompt anew each time that a step reads it, instead of once before
+    training. What was proposed before decides then which tasks are trained on, and nothing that is shown."""
+
+    @property
+    def asks_team(self) -> bool:
+        """Whether the agents generate during training."""
+        return self.online or self.rounds > 1
 
 
 class GRPOBaseline(RL):

@@ -53,7 +53,7 @@ def run(ctx: Context) -> dict[str, Any]:
         rows: list[dict[str, Any]] = []
         for task_id in ids:
             rows.extend(_rows(ctx, tasks[task_id], sets.get(task_id, {}), maker, mixed))
-        if settings.rounds > 1:  # before the part: a part that is there has its seats
+        if settings.asks_team:  # before the part: a part that is there has its seats
             seats.write(ctx.writer, part, _seats(rows, tasks, sets))
         ctx.writer.write(part, rows)
     return _describe(ctx, len(work), len(hard), variants, mixed)

@@ -1,6 +1,6 @@
-"""What rounds after the first start from: the task and the team's responses behind every team prompt of training.
+"""What agents start from in training: the task and the team's responses behind every team prompt.
 
-Stands beside the rows of `mlpo_dataset`, in `seats/`, one file for each of its parts, where `mlpo.rounds` is above 1.
+Stands beside the rows of `mlpo_dataset`, in `seats/`, one file for each of its parts, if agents generate in training.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -209,7 +209,8 @@ def train(
         if later and isinstance(trainer, RoundsTrainer):
             generating = range(0, steps, iterations)
             trainer.later = later(trainer.prompt_limit, tokenizer, rows, indices_of_step, generating)
-            trainer.leading = Sampling(ctx.experiment.inference.temperature, 1.0, section.max_new_tokens)
+            if trainer.later.leads:
+                trainer.leading = Sampling(ctx.experiment.inference.temperature, 1.0, section.max_new_tokens)
         if variant:
             variant.prepare(trainer)
         best = None

@@ -1,9 +1,10 @@
-"""Prompts of later rounds during training: the agents revise what the current leader led them to, and it reads again.
+"""What the agents say during training: answers of their own anew, and what the current leader led them to.
 
-Beyond the paper, whose agents answer once, before training (`mlpo.rounds`). Every team prompt that a step reads is
-given a round; where that is a later one, its conversation is played out with the leader as it is, the frozen agents and
-the experiment's engine, for all prompts of `mlpo.refresh_steps` steps at once. What was said is kept in the version's
-`rounds/`, so that a resumed run reads it back, and so that a prompt can be walked back to the proposals.
+Beyond the paper, whose agents answer once, before training. With `mlpo.online` they answer every team prompt that a
+step reads anew. With `mlpo.rounds` every such prompt is given a round; where that is a later one, its conversation is
+played out with the leader as it is. Both take the frozen agents and the experiment's engines, for all prompts of
+`mlpo.refresh_steps` steps at once. What was said is kept in the version's `rounds/`, so that a resumed run reads it
+back, and so that a prompt can be walked back to the proposals.
 """
 
 import time
@@ -18,8 +19,8 @@ import torch
 from accelerate import PartialState
 
 from mlpo_core.context import Context
-from mlpo_core.engines import open_engine
-from mlpo_core.experiment import EngineConfig, Leader
+from mlpo_core.engines import Sampling, open_engine
+from mlpo_core.experiment import Agent, EngineConfig, Leader
 from mlpo_core.grading import Grader
 from mlpo_core.judging import grader_of
 from mlpo_core.mlpo import seats
@@ -27,6 +28,7 @@ from mlpo_core.models.locate import locate
 from mlpo_core.progress import log
 from mlpo_core.prompts.budget import PromptMaker
 from mlpo_core.prompts.revision import revision_prompt
+from mlpo_core.proposals.workload import first_request, first_sampling
 from mlpo_core.rounds.requests import revising
 from mlpo_core.training.row_files import write_rows
 from mlpo_core.types import Request, Task, stable_seed
@@ -43,7 +45,8 @@ _SCHEMA = pa.schema(
         ("prompt", pa.string()),
     ]
 )
-"""One team prompt of one step. `led` is what the leader wrote round by round, `responses` the agents' last ones."""
+"""One team prompt of one step. `led` is what the leader wrote round by round, `responses` the agents' last ones;
+`n_correct_shown` is -1 where these are the stored proposals."""
 
 _LOOK_S = 1.0
 """Between two looks for what another process writes. If that one fails, the launcher ends them all."""
@@ -94,7 +97,7 @@ class LaterRounds:
     """Plays out and remembers the conversations of the steps.
 
     Args:
-        ctx: Of `mlpo_leader`, with rounds above 1.
+        ctx: Of `mlpo_leader`, whose agents generate.
         leader: The experiment's leader.
         limit: Tokens that a leader prompt may take. A round that would need more is not entered.
         tokenizer: The leader's.
@@ -123,6 +126,11 @@ class LaterRounds:
         self._position = {prompt_id: i for i, prompt_id in enumerate(self._seats["prompt_id"])}
         self._block = -1
         self._shown: dict[tuple[int, int], Shown] = {}
+
+    @property
+    def leads(self) -> bool:
+        """Whether the current leader writes, too."""
+        return self._settings.rounds > 1
 
     def starts(self, step: int) -> bool:
         """Whether conversations are held, or read back, before a step: the same in every process."""
@@ -165,8 +173,10 @@ class LaterRounds:
             if (talk := self._start(step, row))
         ]
         first = min((talk.step for talk in talks), default=0)
-        log(f"{self._ctx.writer.asset}: the team revises for {len(talks)} prompts from step {first + 1} on")
+        log(f"{self._ctx.writer.asset}: the team is asked for {len(talks)} prompts from step {first + 1} on")
         with grader_of(self._ctx) as grader:
+            if self._settings.online and talks:
+                self._answer(talks, grader)
             for round_ in range(1, self._settings.rounds):
                 going = [talk for talk in talks if talk.left >= round_]
                 if going:
@@ -181,37 +191,75 @@ class LaterRounds:
         rounds = stable_seed("rounds", self._ctx.experiment.seed, step, known["prompt_id"]) % self._settings.rounds
         return _Talk(step, row, known["prompt"][-1]["content"], start, rounds)
 
+    def _answer(self, talks: Sequence[_Talk], grader: Grader) -> None:
+        """Round 0 anew. Where the new answers would not fit, the stored ones stay."""
+        experiment = self._ctx.experiment
+
+        def asked(place: int, agent: Agent, seat: int) -> Request:
+            talk = talks[place]
+            seed = stable_seed("online", experiment.seed, talk.step, talk.row, talk.prompt_id, seat)
+            return first_request(experiment, agent, talk.task, seed)
+
+        said = self._ask(talks, asked, lambda agent: first_sampling(experiment.proposals, agent))
+        self._show(talks, said, grader)
+
     def _revise(self, talks: Sequence[_Talk], round_: int, write: Write, step: int, grader: Grader) -> None:
         """One more round: the leader writes, every agent revises, and the next leader prompt shows what they wrote."""
         experiment = self._ctx.experiment
-        team = experiment.team.agents
-        texts = write([talk.prompt for talk in talks], step)
-        revised: list[list[str]] = [[""] * len(team) for _ in talks]
+        led = write([talk.prompt for talk in talks], step)
+
+        def asked(place: int, agent: Agent, seat: int) -> Request:
+            talk = talks[place]
+            return Request(
+                revision_prompt(talk.task, agent, talk.responses[seat], led[place], experiment.prompts),
+                stable_seed("revision", experiment.seed, talk.step, talk.prompt_id, round_, seat),
+                agent.system_prompt,
+                agent.template,
+            )
+
+        said = self._ask(talks, asked, lambda agent: revising(experiment, agent))
+        for talk, text, fits in zip(talks, led, self._show(talks, said, grader), strict=True):
+            if fits:
+                talk.round = round_
+                talk.led.append(text)
+            else:
+                talk.left = 0  # it stays in the last round that fits
+
+    def _ask(
+        self,
+        talks: Sequence[_Talk],
+        asked: Callable[[int, Agent, int], Request],
+        sampled: Callable[[Agent], Sampling],
+    ) -> list[list[str]]:
+        """What every agent writes for every conversation, in the team's order.
+
+        Args:
+            talks: The conversations.
+            asked: By a conversation's place, the agent and its seat: what it is asked.
+            sampled: How an agent is sampled.
+        """
+        team = self._ctx.experiment.team.agents
+        said: list[list[str]] = [[""] * len(team) for _ in talks]
         for opener, members in self._models().items():
             with opener() as engine:
                 for seat in members:
-                    requests = [
-                        Request(
-                            revision_prompt(talk.task, team[seat], talk.responses[seat], text, experiment.prompts),
-                            stable_seed("revision", experiment.seed, talk.step, talk.prompt_id, round_, seat),
-                            team[seat].system_prompt,
-                            team[seat].template,
-                        )
-                        for talk, text in zip(talks, texts, strict=True)
-                    ]
-                    sampling = revising(experiment, team[seat])
-                    for mine, made in zip(revised, engine.generate(requests, sampling), strict=True):
+                    requests = [asked(place, team[seat], seat) for place in range(len(talks))]
+                    for mine, made in zip(said, engine.generate(requests, sampled(team[seat])), strict=True):
                         mine[seat] = made.text.encode("utf-8", "replace").decode()  # half characters fit no file
-        verdicts = iter(grader.grade_many([(t.task, r) for t, mine in zip(talks, revised, strict=True) for r in mine]))
-        for talk, text, mine in zip(talks, texts, revised, strict=True):
+        return said
+
+    def _show(self, talks: Sequence[_Talk], said: Sequence[list[str]], grader: Grader) -> list[bool]:
+        """Make the next leader prompts of what the agents wrote; says which fit. The others stay as they are."""
+        verdicts = iter(grader.grade_many([(t.task, r) for t, mine in zip(talks, said, strict=True) for r in mine]))
+        fits: list[bool] = []
+        for talk, mine in zip(talks, said, strict=True):
             graded = [next(verdicts) for _ in mine]
             fitted = self._maker.fit(talk.task, [_Said(r, v.extracted) for r, v in zip(mine, graded, strict=True)])
-            if fitted.tokens > self._maker.limit:
-                talk.left = 0  # it stays in the last round that fits
-                continue
-            talk.prompt, talk.responses, talk.round = fitted.prompt, mine, round_
-            talk.led.append(text)
-            talk.n_correct = sum(v.correct for v in graded)
+            fits.append(fitted.tokens <= self._maker.limit)
+            if fits[-1]:
+                talk.prompt, talk.responses = fitted.prompt, mine
+                talk.n_correct = sum(v.correct for v in graded)
+        return fits
 
     def _models(self) -> dict[Callable[[], Any], list[int]]:
         """What starts each model's engine, and the positions of its agents in the team."""

@@ -1,7 +1,7 @@
 """MLPO: the leader learns by GRPO to answer from a task and its team's proposals (paper, training stage).
 
-The agents generate nothing here: their proposals are part of the prompts in `mlpo_dataset`. With `mlpo.rounds` above 1,
-beyond the paper, they revise during training.
+The agents generate nothing here: their proposals are part of the prompts in `mlpo_dataset`. Beyond the paper, with
+`mlpo.rounds` above 1 they revise during training, and with `mlpo.online` they answer anew.
 """
 
 from functools import partial
@@ -22,5 +22,5 @@ def run(ctx: Context) -> dict[str, Any]:
     columns = (*COLUMNS, *curriculum.COLUMNS) if key else COLUMNS
     training = (row for row in prompts.rows(columns) if row["split"] == "train")
     dev = (row for row in prompts.rows(COLUMNS) if row["split"] == "dev")
-    later = partial(LaterRounds, ctx, leaders.leader_section(ctx)) if settings.rounds > 1 else None
+    later = partial(LaterRounds, ctx, leaders.leader_section(ctx)) if settings.asks_team else None
     return train(ctx, settings, training, dev, later=later, key=key)

@@ -1,4 +1,4 @@
-"""The leader's GRPO trainer with prompts of later rounds (`mlpo.rounds` above 1)."""
+"""The leader's GRPO trainer with what the team says during training (`mlpo.rounds`, `mlpo.online`)."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -29,12 +29,13 @@ class RoundsTrainer(LeaderTrainer):
     leading: Sampling
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        if self.is_deepspeed_enabled:
+        if self.is_deepspeed_enabled and self.later.leads:
             raise BadInput(
                 "mlpo.rounds: the current leader can only lead with whole weights: set it to 1 with DeepSpeed"
             )
         step = self.state.global_step
-        with whole(self.accelerator.unwrap_model(self.model_wrapped)) if self.later.starts(step) else nullcontext():
+        leads = self.later.leads and self.later.starts(step)
+        with whole(self.accelerator.unwrap_model(self.model_wrapped)) if leads else nullcontext():
             found = [self.later.shown(step, row["row"], self._lead) for row in inputs]
         team = [shown for shown in found if shown]
         if team:
@@ -42,6 +43,9 @@ class RoundsTrainer(LeaderTrainer):
         revised = [shown.n_correct for shown in team if shown.round]
         if revised:
             self._metrics["train"]["revisions_correct"].append(sum(revised) / len(revised))
+        anew = [shown.n_correct for shown in team if not shown.round and shown.n_correct >= 0]
+        if anew:
+            self._metrics["train"]["proposals_correct"].append(sum(anew) / len(anew))
         return super()._generate_and_score_completions(
             [
                 {**row, "prompt": [{"role": "user", "content": shown.prompt}], "round": shown.round}

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_core.chain.plan import Plan, plan, table
+from mlpo_core.chain.plan import Cost, Plan, plan, table
 from mlpo_core.chain.throughput import read_assumptions
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import load
@@ -152,6 +152,21 @@ def test_a_published_leader_takes_its_weights_and_an_adapter_nearly_nothing() ->
     assert published() == 7e9 * 4
     assert published("mlpo.lora.rank=8") == 7e9 * 2, "fine-tuning changed the weights, the merge was in bfloat16"
     assert published("mlpo.lora.rank=8", "sft.lora.rank=8") == 0
+
+
+def test_a_team_that_is_asked_in_training_is_paid_for() -> None:
+    def leader(*overrides: str) -> Cost:
+        return next(c for c in _paid(*overrides).costs if c.stage == "mlpo_leader")
+
+    plain, online = leader(), leader("mlpo.online=true")
+    assert plain.dollars == 0 < online.dollars
+    assert (online.rows, online.storage_bytes > plain.storage_bytes) == (plain.rows, True)
+    assert leader("mlpo.online=true", "mlpo.solo_share=0.5").dollars == pytest.approx(
+        0.5 / (1 - load(PAPER).mlpo.solo_share) * online.dollars
+    )
+    revised = leader("mlpo.rounds=3")
+    assert revised.dollars > 0 and revised.starts > plain.starts
+    assert leader("mlpo.rounds=3", "mlpo.online=true").dollars == pytest.approx(online.dollars + revised.dollars)
 
 
 def _paid(*overrides: str) -> Plan:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
+from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import EngineConfig
 from mlpo_core.mlpo import seats
@@ -97,6 +98,55 @@ def test_a_round_that_does_not_fit_is_not_entered(team_inputs, lenient_grading):
     assert {row["round"] for row in conversations(ctx, 0)} == {0}
 
 
+ONLINE = {**ROUNDS, "mlpo": {"online": True, "refresh_steps": 2}}
+
+
+def test_online_the_agents_answer_every_prompt_anew_each_time_it_is_read(team_inputs, lenient_grading, monkeypatch):
+    read = texts_read(monkeypatch)
+    ctx = team_inputs.context("mlpo_leader", small.experiment(**ONLINE))
+    mlpo.run(ctx)
+    rows = [row for block in range(3) for row in conversations(ctx, block)]
+    starts = {e["prompt_id"]: seats.parsed(e) for e in seats.read(ctx.inputs["mlpo_dataset"])}
+    said: dict[str, set[tuple[str, ...]]] = {}
+    for row in rows:
+        start = starts[row["prompt_id"]]
+        assert (row["round"], row["led"]) == (0, [])
+        assert row["prompt"] == leader_prompt(start.task, row["responses"])
+        assert any(row["prompt"] in text for text in read[row["step"]])
+        assert row["responses"] != start.responses and row["n_correct_shown"] >= 0
+        said.setdefault(row["prompt_id"], set()).add(tuple(row["responses"]))
+    assert max(map(len, said.values())) > 1, "read again, it is answered again"
+    assert any("alone" in text for step in read for text in step)
+
+
+def test_online_answers_are_what_later_rounds_start_from(team_inputs, lenient_grading, monkeypatch):
+    owns = []
+    original = later_rounds.revision_prompt
+
+    def revising(task: Task, agent, own, led, templates):
+        owns.append(own)
+        return original(task, agent, own, led, templates)
+
+    monkeypatch.setattr(later_rounds, "revision_prompt", revising)
+    both = {**ROUNDS, "mlpo": {**ROUNDS["mlpo"], "online": True}}
+    ctx = team_inputs.context("mlpo_leader", small.experiment(**both))
+    mlpo.run(ctx)
+    assert {row["round"] for block in range(3) for row in conversations(ctx, block)} == {0, 1, 2}
+    stored = {r for e in seats.read(ctx.inputs["mlpo_dataset"]) for r in e["responses"]}
+    assert owns and not stored & set(owns)
+
+
+def test_who_is_not_asked_in_training_is_in_no_key():
+    stage, plain = STAGES["mlpo_leader"], small.experiment()
+    assert "online" not in stage.settings(plain)["mlpo"]
+    assert "team" not in stage.settings(plain)
+    online = small.experiment(mlpo={"online": True})
+    assert stage.settings(online)["mlpo"]["online"] is True
+    assert {"team", "proposals"} <= set(stage.settings(online))
+    assert stage.templates(online) == ("agent", "leader")
+    assert STAGES["mlpo_dataset"].settings(online) != STAGES["mlpo_dataset"].settings(plain)
+
+
 def test_an_engine_beside_the_leader_takes_what_training_leaves_free(monkeypatch):
     asked = EngineConfig(kind="vllm", gpu_memory_utilization=0.5)
     assert later_rounds.beside_training(asked) == asked  # there is no GPU
@@ -128,6 +178,8 @@ def test_recorded_agents_are_refused():
     recorded = {"agents": [{"name": "a", "model": "recorded:x"}]}
     with pytest.raises(BadInput, match=r"mlpo\.rounds: recorded agents cannot revise"):
         small.experiment(team=recorded, engine={"recorded": "folder"}, mlpo={"rounds": 2})
+    with pytest.raises(BadInput, match=r"mlpo\.online: recorded agents cannot answer anew"):
+        small.experiment(team=recorded, engine={"recorded": "folder"}, mlpo={"online": True})
 
 
 @pytest.mark.slow
