@@ -12,7 +12,7 @@ ARTIFACTS := 3080
 VIEWER := 3090
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: help demo serve serve-load claims map test test-core test-rest test-fast test-long lint wheel docs services ui screenshots \
+.PHONY: help demo serve serve-load claims map test test-tiny test-rest test-core test-fast test-long lint wheel docs services ui screenshots \
 	gpu-check bench bench-long faults fuzz simulate grading-exploits grading-suites requirements
 
 help:
@@ -52,15 +52,19 @@ map: $(VENV)/.installed-demo
 
 ## make test         set up and run the tests, slow ones included
 test: $(VENV)/.installed-test
-	$(MAKE) --jobs 2 --keep-going test-core test-rest
+	$(MAKE) --jobs 3 --keep-going test-tiny test-rest test-core
 
-# The two halves, side by side: what trains and answers, and what starts Dagster, Ray, browsers and the experiment `tiny`.
-REST := tests/core/launching tests/core/viewer
-test-core:
-	$(PYTHON) -m pytest -m "not long" tests/core $(REST:%=--ignore=%)
+# Three parts, side by side: what reads a run of the experiment `tiny`, which takes as long as either of the others; what
+# starts Dagster, Ray and browsers; and what trains and answers.
+OTHER := tests/core/launching tests/core/viewer
+test-tiny:
+	$(PYTHON) -m pytest -m "tiny and not long" $(OTHER) tests/pipelines
 
 test-rest:
-	$(PYTHON) -m pytest -m "not long" $(REST) $(filter-out tests/core/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
+	$(PYTHON) -m pytest -m "not tiny and not long" $(OTHER) $(filter-out tests/core/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
+
+test-core:
+	$(PYTHON) -m pytest -m "not long" tests/core $(OTHER:%=--ignore=%)
 
 ## make test-fast    every test that takes seconds
 test-fast: $(VENV)/.installed-test

@@ -177,10 +177,11 @@ def tiny_run(tiny_begun: TinyBegun | None) -> TinyRun:
     return tiny_begun.finished()
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever needs `tiny_run` comes last, and whichever is the first may wait for the whole chain."""
     for item in filter(_waits_for_tiny, items):
+        item.add_marker(pytest.mark.tiny)
         item.add_marker(pytest.mark.timeout(TINY_TIMEOUT_S))
     items.sort(key=_waits_for_tiny)
 
