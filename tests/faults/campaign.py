@@ -70,6 +70,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.campaign", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--kills", type=int, help="stop after this many more")
+    parser.add_argument(
+        "--part", type=_part, default=(1, 1), metavar="I/N", help="of N campaigns with a folder each: the I-th"
+    )
     options = parser.parse_args()
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -80,12 +83,21 @@ def main() -> int:
         end_abandoned(instance)  # of a campaign that was itself killed
         scene.build(instance, stages())
         carried = {k.seed // _ATTEMPTS for k in ledger.read(LEDGER) if k.killed}
-        todo = [(n, *kill) for n, kill in enumerate(plan()) if n not in carried][: options.kills]
+        first, of = options.part
+        mine = [(n, *kill) for n, kill in enumerate(plan()) if n % of == first - 1]
+        todo = [kill for kill in mine if kill[0] not in carried][: options.kills]
         if todo:
             _carry_out(scene, instance, todo)
     kills = ledger.read(LEDGER)
     print(ledger.table(kills))
     return int(any(not k.damage.none for k in kills))
+
+
+def _part(text: str) -> tuple[int, int]:
+    first, of = map(int, text.split("/"))
+    if not 1 <= first <= of:
+        raise ValueError(text)
+    return first, of
 
 
 def _commit() -> str:
