@@ -6,6 +6,6 @@ ASSETS = [
     stage_asset("benchmark_proposals", kinds={"parquet", "huggingface"}, pool=ACCELERATOR),
     stage_asset("team_rounds", kinds={"parquet", "huggingface"}, pool=ACCELERATOR),
     stage_asset("dev_rounds", kinds={"parquet", "huggingface"}, pool=ACCELERATOR),
-    stage_asset("benchmark_predictions", kinds={"parquet"}),
-    stage_asset("benchmark_report", kinds={"parquet", "html"}),
+    stage_asset("benchmark_predictions", kinds={"parquet", "python"}),
+    stage_asset("benchmark_report", kinds={"parquet", "report"}),
 ]

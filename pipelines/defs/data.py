@@ -2,4 +2,4 @@
 
 from pipelines.stage_asset import stage_asset
 
-ASSETS = [stage_asset("tasks", kinds={"parquet"})]
+ASSETS = [stage_asset("tasks", kinds={"parquet", "dataset"})]

@@ -12,7 +12,7 @@ from pipelines.leaderboard import picture, rank, table
 @dg.asset(
     ins={"reports": dg.AssetIn("benchmark_report", input_manager_key=KEY)},
     group_name="comparison",
-    kinds={"table"},
+    kinds={"table", "dashboard"},
     owners=["team:research"],
 )
 def leaderboard(reports: Mapping[str, Dataset]) -> dg.MaterializeResult:

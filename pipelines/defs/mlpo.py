@@ -3,7 +3,7 @@
 from pipelines.stage_asset import ACCELERATOR, stage_asset
 
 ASSETS = [
-    stage_asset("mlpo_dataset", kinds={"parquet"}),
+    stage_asset("mlpo_dataset", kinds={"parquet", "python"}),
     stage_asset("mlpo_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
     stage_asset("grpo_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),
     stage_asset("deferral_leader", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR),

@@ -4,5 +4,5 @@ from pipelines.stage_asset import ACCELERATOR, stage_asset
 
 ASSETS = [
     stage_asset("agent_proposals", kinds={"parquet", "huggingface"}, pool=ACCELERATOR),
-    stage_asset("hard_tasks", kinds={"parquet"}),
+    stage_asset("hard_tasks", kinds={"parquet", "python"}),
 ]

@@ -30,14 +30,15 @@ class VersionRefIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Dataset | Mapping[str, Dataset] | None:
         """A lazy handle (`.schema`, `.count()`, `.batches()`), or None where the asset is not part of the experiment.
 
-        An asset that has no partitions gets all experiments: the handles of those that have a version, by name.
+        An asset that has no partitions gets all experiments, also in a run of one: the handles of those that have a
+        version, by name.
 
         Raises:
             Failure: The asset has not been materialized for this partition.
         """
         asset = context.asset_key.to_user_string()
         with as_failure():
-            if context.has_partition_key:
+            if context.step_context.entity_partitions_def:
                 return load(asset, context.asset_partition_key)
             store = Store()
             pointed = {partition: store.pointed(partition, asset) for partition in context.asset_partition_keys}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import dagster_webserver
 import pytest
 
 from mlpo_core.chain.stages import STAGES
@@ -51,6 +52,16 @@ def test_definitions_are_as_they_were() -> None:
     if os.environ.get("UPDATE_SNAPSHOTS") == "1":
         SNAPSHOT.write_text(json.dumps(now, indent=1, sort_keys=True) + "\n")
     assert now == json.loads(SNAPSHOT.read_text()), "if this is on purpose, run pytest with UPDATE_SNAPSHOTS=1"
+
+
+def test_every_asset_has_a_group_and_kinds_that_the_graph_has_pictures_of() -> None:
+    pages = (Path(dagster_webserver.__file__).parent / "webapp" / "build").rglob("*.js")
+    pictured = {kind for page in pages for kind in re.findall(r"(\w+):\{icon:", page.read_text())}
+    graph = defs.resolve_asset_graph()
+    for key in (*graph.materializable_asset_keys, *graph.external_asset_keys):
+        node = graph.get(key)
+        assert node.kinds and node.kinds <= pictured, f"{key}: {node.kinds - pictured}"
+        assert node.group_name != "default", key
 
 
 @pytest.mark.parametrize("asset", sorted(ASSETS))

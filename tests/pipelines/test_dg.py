@@ -4,23 +4,34 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 
 from mlpo_core.chain.stages import STAGES
 from pipelines.partitions import register
-from tests.pipelines.webserver import configure
-from tests.support import REPOSITORY
+from tests.pipelines.webserver import configure, serving
+from tests.support import REPOSITORY, gone, wait_for
 
 pytestmark = pytest.mark.slow
+
+LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError { __typename } } } } }
+"""
+
+
+def program(name: str) -> str:
+    """The path of a program of the environment."""
+    return str(Path(sys.executable).parent / name)
 
 
 def said(command: str, *arguments: str, **environment: str) -> str:
     """What a program of the environment prints, in the repository."""
     done = subprocess.run(
-        [str(Path(sys.executable).parent / command), *arguments],
+        [program(command), *arguments],
         cwd=REPOSITORY,
         env={**os.environ, "DG_CLI_DISABLE_TELEMETRY": "1", **environment},
         capture_output=True,
@@ -39,6 +50,18 @@ def test_dg_checks_and_lists_what_there_is(tmp_path: Path) -> None:
     assert keys == {*STAGES, "leaderboard", *(f"settings/{stage}" for stage in STAGES)}
     assert {entry["name"] for entry in listed["schedules"]} == {"nightly"}
     assert {"experiment_chain", "try_settings"} <= {entry["name"] for entry in listed["jobs"]}
+
+
+def test_dg_dev_serves_this_repository_and_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    with serving(tmp_path, program=(program("dg"), "dev")) as server:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/server_info", timeout=60) as answer:
+            assert json.load(answer)["dagster_version"] == dg.__version__
+        [location] = server.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
+        assert location == {"name": "mlpo", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
+        started = [process.pid for process in psutil.Process(server.process.pid).children(recursive=True)]
+        assert started
+    wait_for(lambda: gone(started), 30, "nothing that it started is left")
 
 
 def test_partitions_are_backfilled_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from tests.pipelines.conftest import Workshop
 from tests.pipelines.reports import put_report
 from tests.support import REPOSITORY
 
+LEADERBOARD = dg.AssetKey("leaderboard")
 ELSEWHERE = """
 import sys
 
@@ -99,12 +100,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def materialize(root: Path, monkeypatch: pytest.MonkeyPatch, *experiments: str) -> dict[str, dg.MetadataValue]:
+def materialize(
+    root: Path, monkeypatch: pytest.MonkeyPatch, *experiments: str, run_of: str | None = None
+) -> dict[str, dg.MetadataValue]:
     monkeypatch.setenv("MLPO_ROOT", str(root))
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("experiment", list(experiments))
         job = defs.resolve_implicit_global_asset_job_def()
-        result = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("leaderboard")])
+        result = job.execute_in_process(instance=instance, partition_key=run_of, asset_selection=[LEADERBOARD])
         [event] = result.asset_materializations_for_node("leaderboard")
         return dict(event.metadata)
 
@@ -120,6 +123,11 @@ def test_every_experiment_with_a_report_is_on_the_leaderboard(root: Path, monkey
         assert row["best other method"] and not row["best other method"].startswith(("mlpo_leader/team", "any_correct"))
         assert row["test tasks"] == 30
     assert str(shown["plot: leaderboard"].value).startswith("![leaderboard](data:image/png;base64,")
+
+
+def test_in_a_run_of_one_experiment_it_still_compares_all(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the UI launches for `hard_tasks+` and one partition: assets with partitions, and this one without."""
+    assert materialize(root, monkeypatch, "one", "two", run_of="one")["experiments"].value == 2
 
 
 def test_a_leaderboard_of_nothing_is_empty(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

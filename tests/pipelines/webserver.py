@@ -27,6 +27,7 @@ query ($id: ID!) {
 }
 """
 TERMINATE = "mutation ($id: String!) { terminateRun(runId: $id) { __typename } }"
+DAGSTER_DEV = (sys.executable, "-m", "dagster", "dev")
 
 
 class Server(NamedTuple):
@@ -80,30 +81,23 @@ def configure(folder: Path, most_at_work: int = 4) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *location: str, most_at_work: int = 4) -> Iterator[Server]:
+def serving(
+    folder: Path, *location: str, most_at_work: int = 4, program: Sequence[str] = DAGSTER_DEV
+) -> Iterator[Server]:
     """`dagster dev` on a copy of the instance's configuration, with experiments of the test's own.
 
     Args:
         folder: Where the instance, the store and the experiments are.
         location: Options that name another code location than the repository's.
         most_at_work: How many runs may make something at once.
+        program: What serves it.
     """
     environment = configure(folder, most_at_work)
     port = free_port()
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "dagster",
-            "dev",
-            *(location or ("-w", "workspace.yaml")),
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(port),
-        ],
+        [*program, *location, "--host", "127.0.0.1", "--port", str(port)],
         cwd=REPOSITORY,
-        env={**os.environ, **environment},
+        env={**os.environ, "DG_CLI_DISABLE_TELEMETRY": "1", **environment},
         stdout=subprocess.DEVNULL,
         stderr=(folder / "log").open("wb"),
         start_new_session=True,
