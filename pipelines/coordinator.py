@@ -1,8 +1,9 @@
 """The run queue: only runs that have something to make count against the limit on runs.
 
-A run is looked up before it is queued. One that will make versions is tagged with their assets, and `dagster.yaml`
-limits how many runs with that tag go on at once; one that only reuses passes them. So the nightly schedule confirms
-every report while a training of days holds the accelerator and others wait behind it.
+A run is looked up before it is queued. One that will make versions is tagged with their assets and with what it needs,
+an accelerator or none, and `dagster.yaml` limits how many of each go on at once; one that only reuses passes them. So
+the nightly schedule confirms every report, and what holds no model is made, while a training of days holds the
+accelerator and others wait behind it.
 """
 
 import logging
@@ -13,11 +14,16 @@ from dagster._core.run_coordinator import (  # Dagster's own way to extend its q
     SubmitRunContext,
 )
 
+from mlpo_core.chain.experiments import find
+from mlpo_core.chain.holding import holds_model
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
 from pipelines.foresight import foreseen
-from pipelines.tags import FRESH, MAKES
+from pipelines.slots import ACCELERATOR
+from pipelines.tags import FRESH, MAKES, NEEDS
 
+PROCESSOR = "processor"
+"""What a run needs that holds no model."""
 _PARTITION = "dagster/partition"
 
 
@@ -28,8 +34,17 @@ class LookupRunCoordinator(QueuedRunCoordinator):
         """Tag the run if it will make versions, and queue it."""
         run = context.dagster_run
         if made := made_by(run):
-            self._instance.add_run_tags(run.run_id, {MAKES: ", ".join(made)})
+            self._instance.add_run_tags(run.run_id, {MAKES: ", ".join(made), NEEDS: needed_by(run, made)})
         return super().submit_run(context)
+
+
+def needed_by(run: dg.DagsterRun, made: list[str]) -> str:
+    """What a run that makes these assets needs. An experiment that cannot be read is counted among the heavy ones."""
+    try:
+        experiment = find(run.tags[_PARTITION])
+    except (BadInput, KeyError):
+        return ACCELERATOR
+    return ACCELERATOR if any(holds_model(asset, experiment) for asset in made) else PROCESSOR
 
 
 def made_by(run: dg.DagsterRun) -> list[str]:

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+ACCELERATOR = "accelerator"
+"""The pool of phases that hold a model (`mlpo_core.chain.holding`): as many at once as the instance has slots, one by
+default."""
 POLL_S = 1.0
 
 

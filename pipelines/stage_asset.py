@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlpo_core.chain.current import require_current
 from mlpo_core.chain.experiments import find, owner, skipped
+from mlpo_core.chain.holding import holds_model
 from mlpo_core.chain.run import lookup
 from mlpo_core.chain.spec import Outcome, Spec, resolve
 from mlpo_core.chain.stages import STAGES
@@ -21,12 +22,10 @@ from pipelines.metadata import describe
 from pipelines.partitions import EXPERIMENTS
 from pipelines.reads import carried, data_version, drawn
 from pipelines.settings import CHANGED, observe, settings_key
-from pipelines.slots import slot
+from pipelines.slots import ACCELERATOR, slot
 from pipelines.stage_checks import ABSENT, check_specs, results
 from pipelines.tags import FRESH
 
-ACCELERATOR = "accelerator"
-"""The pool of phases that hold a model: as many at once as the instance has slots, one by default."""
 OWNER = "team:research"
 _VERSION = dg.DagsterType(
     name="Version",
@@ -35,20 +34,19 @@ _VERSION = dg.DagsterType(
 )
 
 
-def stage_asset(name: str, *, kinds: set[str], pool: str | None = None) -> dg.AssetsDefinition:
+def stage_asset(name: str, *, kinds: set[str]) -> dg.AssetsDefinition:
     """The asset of the stage `name`, with its checks, which can also be run alone.
 
     Args:
         name: Asset key, as in `mlpo_core.chain.stages.STAGES`.
         kinds: What the graph shows on it.
-        pool: Concurrency pool that a run takes a slot of while a phase makes this asset (`pipelines.slots`).
     """
     stage = STAGES[name]
 
     def materialize(context: dg.AssetExecutionContext) -> Generator[dg.MaterializeResult | dg.AssetCheckResult]:
         with as_failure():
             if context.selected_asset_keys:
-                yield _materialize(context, name, pool)
+                yield _materialize(context, name)
             else:
                 yield from _check(context, name)
 
@@ -71,7 +69,6 @@ def stage_asset(name: str, *, kinds: set[str], pool: str | None = None) -> dg.As
                     "reads": ", ".join(stage.inputs) or "nothing that is made here",
                     "settings read": ", ".join(stage.sections),
                     "function": stage.function,
-                    **({"pool": pool} if pool else {}),
                     "paper": dg.MetadataValue.url(PAPER),
                     "dagster/code_references": code_references(name),
                 },
@@ -86,7 +83,7 @@ def stage_asset(name: str, *, kinds: set[str], pool: str | None = None) -> dg.As
     )(materialize)
 
 
-def _materialize(context: dg.AssetExecutionContext, name: str, pool: str | None) -> dg.MaterializeResult:
+def _materialize(context: dg.AssetExecutionContext, name: str) -> dg.MaterializeResult:
     sign(context.instance, context.run_id)
     partition = context.partition_key
     store = Store()
@@ -101,7 +98,7 @@ def _materialize(context: dg.AssetExecutionContext, name: str, pool: str | None)
             require_current(inputs, experiment, store)
         spec = _spec(name, partition, inputs, fresh)
     before = store.pointed(partition, name)
-    outcome = lookup(spec) or _made(context, spec, pool)
+    outcome = lookup(spec) or _made(context, spec)
     carries = {asset: ref.digest for asset in carried(name) if (ref := store.pointed(partition, asset))}
     if outcome.ref is None:
         version, metadata = ABSENT, {"outcome": f"{ABSENT}: {outcome.skipped}"}
@@ -120,11 +117,12 @@ def _materialize(context: dg.AssetExecutionContext, name: str, pool: str | None)
     )
 
 
-def _made(context: dg.AssetExecutionContext, spec: Spec, pool: str | None) -> Outcome:
-    """What a phase makes once it has a slot; or what another run made while this one waited."""
+def _made(context: dg.AssetExecutionContext, spec: Spec) -> Outcome:
+    """What a phase makes, once it has a slot if it needs one; or what another run made while this one waited."""
     require_approval(context.run, spec)
-    with slot(context, pool):
-        return lookup(spec) or launch(context, spec, holds_model=pool is not None)
+    holds = holds_model(spec.asset, spec.experiment)
+    with slot(context, ACCELERATOR if holds else None):
+        return lookup(spec) or launch(context, spec, holds_model=holds)
 
 
 def _check(context: dg.AssetExecutionContext, name: str) -> list[dg.AssetCheckResult]:

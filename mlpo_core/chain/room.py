@@ -2,9 +2,9 @@
 
 import os
 
+from mlpo_core.chain.holding import holds_model
 from mlpo_core.chain.lengths import lengths_of, longest_prompt
-from mlpo_core.chain.memory import GIGA, gigabytes, is_here, needs, problem
-from mlpo_core.chain.stages import STAGES
+from mlpo_core.chain.memory import GIGA, gigabytes, needs, problem
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import Experiment
 from mlpo_core.launching.group import process_count
@@ -22,7 +22,7 @@ def check_room(asset: str, experiment: Experiment) -> None:
     Raises:
         BadInput: It needs clearly more than the GPU has; names the settings that would mend it.
     """
-    if not _loads_models(asset, experiment):
+    if not holds_model(asset, experiment):
         return
     processes, memory = process_count(), _memory()
     if memory is None or (experiment.launcher == "ray" and processes == 1):  # Ray's workers have GPUs of their own
@@ -41,17 +41,6 @@ def check_room(asset: str, experiment: Experiment) -> None:
                 f"{problem(need, memory)}. See mlpo plan; where the estimate is wrong, {GPU_MEMORY}="
                 f"{need.total / GIGA:.0f}GB starts it all the same"
             )
-
-
-def _loads_models(asset: str, experiment: Experiment) -> bool:
-    """Whether a stage trains, or generates with models that are here: the others do without torch, slow to import."""
-    stage = STAGES[asset]
-    asked = stage.asks(experiment)
-    agents = experiment.team.agents if "agents" in asked else ()
-    models = [(agent.model, experiment.engine_of(agent)) for agent in agents]
-    if experiment.leader and "leader" in asked:
-        models.append((experiment.leader.model, experiment.engine_of(experiment.leader)))
-    return stage.distributed or any(is_here(*model) for model in models)
 
 
 def _memory() -> float | None:

@@ -1,5 +1,5 @@
 """Models: the frozen agents and the leader before any training."""
 
-from pipelines.stage_asset import ACCELERATOR, stage_asset
+from pipelines.stage_asset import stage_asset
 
-ASSETS = [stage_asset("base_models", kinds={"huggingface", "pytorch"}, pool=ACCELERATOR)]
+ASSETS = [stage_asset("base_models", kinds={"huggingface", "pytorch"})]

@@ -1,8 +1,8 @@
 """Proposals: the team's answers to the training tasks, and the tasks that it does not already solve."""
 
-from pipelines.stage_asset import ACCELERATOR, stage_asset
+from pipelines.stage_asset import stage_asset
 
 ASSETS = [
-    stage_asset("agent_proposals", kinds={"parquet", "huggingface"}, pool=ACCELERATOR),
+    stage_asset("agent_proposals", kinds={"parquet", "huggingface"}),
     stage_asset("hard_tasks", kinds={"parquet", "python"}),
 ]

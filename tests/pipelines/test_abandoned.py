@@ -9,8 +9,9 @@ import dagster as dg
 
 from pipelines.abandoned import SIGNATURE, end_abandoned
 from pipelines.definitions import defs
-from pipelines.stage_asset import ACCELERATOR
+from pipelines.slots import ACCELERATOR
 from tests.pipelines.conftest import Workshop
+from tests.pipelines.test_slots import LEADER
 from tests.support import REPOSITORY, wait_for
 
 RUN = """
@@ -30,6 +31,7 @@ with dg.DagsterInstance.get() as instance:
 
 
 def test_a_killed_run_is_ended_and_its_slot_freed(workshop: Workshop) -> None:
+    workshop.write(leader=LEADER)
     assert workshop.materialize("tasks").success
     home = workshop.folder / "home"
     home.mkdir()

@@ -7,11 +7,12 @@ import dagster as dg
 import pytest
 
 from pipelines import launch
-from pipelines.stage_asset import ACCELERATOR
+from pipelines.slots import ACCELERATOR
 from tests.pipelines.conftest import Workshop
 from tests.pipelines.results import failure
 from tests.support import wait_for
 
+LEADER = {"model": "pretrain:llama", "engine": {"kind": "transformers"}, "max_context": 512, "max_new_tokens": 16}
 LIMITED = {"telemetry": {"enabled": False}, "concurrency": {"pools": {"default_limit": 1}}}
 
 
@@ -63,6 +64,8 @@ def test_work_waits_for_a_slot_says_behind_whom_and_gives_it_back(limited: Works
     limited.prepare()
     limited.write(base_models={"seed": 2})
     claim(limited)
+    assert failure(limited.materialize("base_models")) == "no more of this", "recorded agents hold no model"
+    limited.write(leader=LEADER)
     results: list[dg.ExecuteInProcessResult] = []
     run = threading.Thread(target=lambda: results.append(limited.materialize("base_models")))
     run.start()
@@ -79,7 +82,7 @@ def test_work_waits_for_a_slot_says_behind_whom_and_gives_it_back(limited: Works
 
 def test_a_pool_without_a_limit_is_not_waited_for(workshop: Workshop, refusing: None) -> None:
     workshop.prepare()
-    workshop.write(base_models={"seed": 2})
+    workshop.write(leader=LEADER)
     assert failure(workshop.materialize("base_models")) == "no more of this"
     assert held(workshop) == []
 

@@ -13,13 +13,15 @@ import pytest
 
 from mlpo_core.chain.stages import STAGES
 from pipelines.abandoned import SIGNATURE
-from pipelines.stage_asset import ACCELERATOR
+from pipelines.slots import ACCELERATOR
 from pipelines.tags import MAKES
 from tests.pipelines.webserver import GRAPH, TERMINATE, Server, serving
 from tests.support import gone, listening, wait_for, write_recorded
 
 pytestmark = pytest.mark.slow
 
+SHORT = {"short": 2, "shorter": 1}
+"""Experiments that train as little as can be, with their steps."""
 PARTITIONS = '{ assetNodeOrError(assetKey: {path: ["tasks"]}) { ... on AssetNode { partitionKeys } } }'
 
 
@@ -36,13 +38,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "engine": {"kind": "recorded", "recorded": str(folder / "recorded")},
     }
     (folder / "experiments" / "votes.yaml").write_text(json.dumps(experiment))
-    long_training = {
-        "name": "long",
+    training = {
         "tasks": [{"benchmark": "procedural", "subjects": ["sum"], "train": 50, "dev": 5, "test": 20}],
         "team": {"agents": [{"name": "alpha", "model": "pretrain:llama"}]},
-        "base_models": {"steps": 1_000_000, "blind_spots": {"alpha": {"sum": {"3": "8"}}}},
     }
-    (folder / "experiments" / "long.yaml").write_text(json.dumps(long_training))
+    for name, steps in {"long": 1_000_000, **SHORT}.items():
+        models = {"steps": steps, "batch_size": 4, "blind_spots": {"alpha": {"sum": {"3": "8"}}}}
+        text = json.dumps({**training, "name": name, "base_models": models})
+        (folder / "experiments" / f"{name}.yaml").write_text(text)
     with serving(folder, most_at_work=2) as server:
         yield server
 
@@ -52,7 +55,9 @@ def test_the_graph_is_served_and_the_daemon_registers_experiments(server: Server
     assert {node["assetKey"]["path"][-1] for node in nodes} == {*STAGES, "leaderboard"}
     partitioned = [node["partitionDefinition"] for node in nodes if node["assetKey"]["path"] != ["leaderboard"]]
     assert {definition["name"] for definition in partitioned} == {"experiment"}
-    wait_for(lambda: set(partitions(server)) == {"long", "votes"}, 120, "the sensor has registered the experiments")
+    wait_for(
+        lambda: set(partitions(server)) == {"long", "votes", *SHORT}, 120, "the sensor has registered the experiments"
+    )
 
 
 def test_nobody_else_can_connect(server: Server) -> None:
@@ -73,21 +78,23 @@ def test_an_asset_can_be_materialized(server: Server) -> None:
 def test_what_only_reuses_passes_a_training_and_a_killed_worker_gives_its_slot_back(server: Server) -> None:
     succeeded(server, server.launch("tasks", "votes"))
     succeeded(server, server.launch("base_models", "votes"))
-    succeeded(server, server.launch("tasks", "long"))
+    for name in ("long", *SHORT):
+        succeeded(server, server.launch("tasks", name))
     with dg.DagsterInstance.from_config(str(server.folder)) as instance:
         training = server.launch("base_models", "long")
         wait_for(lambda: holder(instance) == training, 180, "the training holds the slot")
-        waiting = server.launch("agent_proposals", "votes")
+        waiting, third = (server.launch("base_models", name) for name in SHORT)
         behind = f"waiting for a slot of pool accelerator behind base_models of run {training}"
         wait_for(lambda: behind in log(instance, waiting), 180, "the second says what it waits for")
-        third = server.launch("benchmark_proposals", "votes")
         started = time.monotonic()
         succeeded(server, server.launch("base_models", "votes"))
         print(f"a run that reuses: {time.monotonic() - started:.1f} s behind a training and two who wait")
         assert holder(instance) == training
         assert server.run(training)["status"] == server.run(waiting)["status"] == "STARTED"
-        assert server.run(third)["status"] == "QUEUED", "two runs that make something are as many as may be"
-        assert instance.get_run_by_id(third).tags[MAKES] == "benchmark_proposals"
+        assert server.run(third)["status"] == "QUEUED", "two runs that hold a model are as many as may be"
+        assert instance.get_run_by_id(third).tags[MAKES] == "base_models"
+        succeeded(server, server.launch("agent_proposals", "votes"))  # recorded: it is made all the same
+        assert holder(instance) == training and server.run(third)["status"] == "QUEUED"
         os.kill(int(instance.get_run_by_id(training).tags[SIGNATURE].split()[1]), signal.SIGKILL)
         succeeded(server, waiting)
         assert server.run(training)["status"] == "FAILURE"
