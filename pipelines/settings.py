@@ -1,9 +1,9 @@
 """What each stage reads of an experiment, as assets beside the chain: an edited experiment shows what is stale.
 
-The data version of `settings/STAGE` is a hash of exactly the settings that enter the keys of STAGE. It is observed when
-the sensor sees an edited file, and by every run for what it makes, so that a version never seems older than the
-settings that it was made with. Which files and hub revisions changed is left to the run that looks them up: that can
-take long.
+The data version of `settings/STAGE` is a hash of exactly the settings, and of the code, that enter the keys of STAGE.
+It is observed when the sensor sees an edited file or other code, and by every run for what it makes, so that a version
+never seems older than what it was made with. Which files and hub revisions changed is left to the run that looks them
+up: that can take long.
 """
 
 import hashlib
@@ -66,11 +66,12 @@ CHANGED = (
 
 
 def data_version(asset: str, experiment: Experiment) -> str:
-    """A hash of what a stage reads of an experiment, or of the one that trains its leaders."""
+    """A hash of what a stage reads of an experiment, or of the one that trains its leaders, and of the code it runs."""
     stage, settings = STAGES[asset], owner(asset, experiment)
     if stage.skipped(settings):
         return "not part of this experiment"
-    return hashlib.sha256(json.dumps(stage.settings(settings), sort_keys=True).encode()).hexdigest()[:16]
+    read = [stage.code(settings), stage.settings(settings)]
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def data_versions(partition: str) -> dict[str, str]:

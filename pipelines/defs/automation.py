@@ -19,6 +19,8 @@ from pipelines.foresight import asks, foreseen
 from pipelines.partitions import EXPERIMENTS, changes, names
 from pipelines.settings import data_versions, latest_data_versions, observation
 
+_CODE = "the code"
+"""Stands among the names of experiments, of which none has a space."""
 CHAIN = dg.define_asset_job(
     "experiment_chain",
     selection=dg.AssetSelection.assets(*STAGES),
@@ -31,13 +33,14 @@ CHAIN = dg.define_asset_job(
 def experiment_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Registers new experiment files, shown points and named ones as partitions, and retires those of removed files.
 
-    Settings that are not those seen last are observed, so that the partitions of edited files show what is stale.
+    Settings and code that are not those seen last are observed, so that partitions show what is stale.
     """
     now = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in files()}
     now |= dict.fromkeys(recorded(Store()), "named")
+    now[_CODE] = hashlib.sha256("\n".join(stage.code() for stage in STAGES.values()).encode()).hexdigest()
     before: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
     if now == before:
-        return dg.SkipReason("no experiment file is new or edited")
+        return dg.SkipReason("no experiment file and no code is new or edited")
     edited = [name for name, digest in now.items() if before.get(name) not in (None, digest)]
     new, retired = changes(context.instance)
     requests = [

@@ -44,7 +44,7 @@ def partitions(workshop: Workshop) -> set[str]:
 def test_the_sensor_registers_new_and_edited_files(workshop: Workshop) -> None:
     said, cursor = tick(workshop, None)
     assert said == "registered: votes; edited: none; retired: none"
-    assert tick(workshop, cursor) == ("no experiment file is new or edited", cursor)
+    assert tick(workshop, cursor) == ("no experiment file and no code is new or edited", cursor)
     workshop.write(sweep={"filter.max_correct_rate": [0.5, 0.75], "seed": [1, 2]})
     workshop.write("second")
     said, cursor = tick(workshop, cursor)

@@ -1,9 +1,11 @@
 """An edited experiment shows what is stale, and only that is made again."""
 
 import dagster as dg
+import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
+from mlpo_core.chain import stage
 from mlpo_core.chain.experiments import find
 from mlpo_core.chain.stages import STAGES
 from pipelines.definitions import defs
@@ -53,6 +55,19 @@ def test_a_copied_experiment_with_another_threshold_shows_what_is_stale(workshop
     result = workshop.materialize("hard_tasks", experiment="copy")
     assert result.success, failure(result)
     assert status(workshop) == FRESH
+
+
+def test_other_code_shows_what_is_stale(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop.prepare()
+    workshop.write("copy")
+    _, cursor = tick(workshop, None)
+    assert workshop.materialize(*RECORDED, experiment="copy").success
+    skipped, _ = tick(workshop, cursor)
+    assert skipped == "no experiment file and no code is new or edited"
+    known = stage.fingerprint
+    monkeypatch.setattr(stage, "fingerprint", lambda *names: known(*names) + "x" * ("filtering" in names[0]))
+    tick(workshop, cursor)
+    assert status(workshop) == status(workshop, "votes") == {**FRESH, "hard_tasks": "STALE"}
 
 
 def test_what_a_run_makes_before_the_sensor_looked_is_fresh_afterwards(workshop: Workshop) -> None:
