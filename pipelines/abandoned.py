@@ -4,7 +4,8 @@ The process that makes a run's assets signs the run with its host, process id an
 whose process is gone is known for certain, and soon. The signature holds the run's id too: a retry is created with the
 tags of the run that it repeats, and the dead process of that one says nothing about it. Without this a run killed
 outside the daemon's care (`make demo`), or while the database was away, would count as started and hold its slot for
-ever.
+ever. A container is a host of its own: of a run in another one nothing is said here, and Dagster's run monitoring asks
+the run launcher whether it lives.
 """
 
 import os
@@ -23,7 +24,7 @@ _UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 def sign(instance: dg.DagsterInstance, run_id: str) -> None:
     """Say that this process makes the run's assets."""
     pid = os.getpid()
-    instance.add_run_tags(run_id, {SIGNATURE: f"{socket.gethostname()} {pid} {_start_time(pid)} {run_id}"})
+    instance.add_run_tags(run_id, {SIGNATURE: f"{_host()} {pid} {_start_time(pid)} {run_id}"})
 
 
 def end_abandoned(instance: dg.DagsterInstance) -> list[str]:
@@ -45,13 +46,18 @@ def end_abandoned(instance: dg.DagsterInstance) -> list[str]:
 
 
 def _is_gone(run: dg.DagsterRun) -> bool:
-    """Whether the run is signed by a process of this host that does not live any more."""
+    """Whether the run is signed by a process of this host, or this container, that does not live any more."""
     match run.tags.get(SIGNATURE, "").split():
         case [host, pid, started, run_id]:
-            here = host == socket.gethostname() and run_id == run.run_id
+            here = host == _host() and run_id == run.run_id
             return here and started != _start_time(int(pid))
         case _:
             return False
+
+
+def _host() -> str:
+    """Where a process id means one process: a name, which containers may share, and the namespace of process ids."""
+    return f"{socket.gethostname()}/{Path('/proc/self/ns/pid').readlink()}"
 
 
 def _start_time(pid: int) -> str:

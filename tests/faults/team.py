@@ -141,6 +141,7 @@ class Team:
     def _configure(self) -> None:
         settings = yaml.safe_load((REPOSITORY / "infra" / "compose" / "dagster.yaml").read_text())
         del settings["compute_logs"]  # what steps write stays here
+        del settings["run_launcher"]  # a container per run: here the code location starts a process
         settings["storage"]["postgres"]["postgres_db"].update(hostname=self._postgres.host, port=self._postgres.port)
         settings["local_artifact_storage"] = {
             "module": "dagster.core.storage.root",

@@ -1,7 +1,8 @@
 """The services of compose.yaml as processes: the file's own commands, environment and configuration.
 
 What a container would give is put in its place: hosts and ports are this machine's, a mount is a folder of the test's,
-every service has a home of its own. PostgreSQL and the object store are the real programs, started by their fixtures.
+every service has a home of its own. PostgreSQL and the object store are the real programs, started by their fixtures;
+runs are started through an engine that takes Docker's place (docker_engine.py), behind what guards its socket.
 """
 
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from tests.infra.docker_engine import Engine, Parts
 from tests.support import REPOSITORY
 
 FOLDER = REPOSITORY / "infra" / "compose"
@@ -71,8 +73,18 @@ class Composed:
         given = {key: self._placed(self._filled(str(v)), mounts) for key, v in service["environment"].items()}
         program, *arguments = (self._placed(word, mounts) for word in service["command"])
         command = [sys.executable if program == "python" else str(Path(sys.executable).parent / program), *arguments]
-        image = {"DAGSTER_HOME": str(home), "HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
-        return command, {"PATH": os.environ["PATH"], **image, **given}
+        return command, {"PATH": os.environ["PATH"], **_image(home), **given}
+
+    def engine(self, ports: Mapping[str, int]) -> Engine:
+        """What takes Docker's place: PORTS say where each service that guards its socket is."""
+        home = self._folder / "homes" / "daemon"  # a run's `dagster.yaml` is the daemon's
+        images = {service["image"]: _image(home) for service in COMPOSE["services"].values() if "build" in service}
+        networks = frozenset(network["name"] for network in COMPOSE["networks"].values() if "name" in network)
+        names = (service.get("container_name") for service in COMPOSE["services"].values())
+        engine = Engine(self._folder, Parts(images, networks, frozenset(filter(None, names))))
+        for name, port in ports.items():
+            engine.listen(port, COMPOSE["services"][name]["command"])
+        return engine
 
     def run(self, name: str) -> str:
         """What a service that ends by itself says."""
@@ -81,17 +93,21 @@ class Composed:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        """Start a service that goes on."""
+        command, environment = self.environment(name)
+        with (self._folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                command, env=environment, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
+            )
+
     @contextmanager
     def running(self, *names: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-        """Services that go on."""
+        """Services that go on; one that is started again takes its place in what this gives."""
         started: dict[str, subprocess.Popen[bytes]] = {}
         try:
             for name in names:
-                command, environment = self.environment(name)
-                with (self._folder / f"{name}.log").open("wb") as log:
-                    started[name] = subprocess.Popen(
-                        command, env=environment, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
-                    )
+                started[name] = self.start(name)
             yield started
         finally:
             for process in reversed(started.values()):
@@ -102,3 +118,8 @@ class Composed:
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, 9)
                     process.wait()
+
+
+def _image(home: Path) -> dict[str, str]:
+    """What the image sets."""
+    return {"DAGSTER_HOME": str(home), "HOME": str(home), "PYTHONPATH": str(REPOSITORY)}

@@ -29,6 +29,8 @@ ENDPOINT = next(d for d in DOCUMENTS if d["kind"] == "Deployment" and d["metadat
 RAY = next(document for document in DOCUMENTS if document["kind"] == "RayCluster")
 GROUPS: list[dict[str, Any]] = [RAY["spec"]["headGroupSpec"], *RAY["spec"]["workerGroupSpecs"]]
 BUILT_IN = [document for document in DOCUMENTS if document is not RAY]
+INSTANCE = next(d for d in DOCUMENTS if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "dagster-instance")
+LAUNCHED = yaml.safe_load(INSTANCE["data"]["dagster.yaml"])["run_launcher"]["config"]
 # KubeRay's own fields of a group; the rest of a group is a pod template, which Kubernetes' schema reads.
 GROUP_FIELDS = {"groupName", "replicas", "minReplicas", "maxReplicas", "serviceType", "rayStartParams", "template"}
 
@@ -83,9 +85,10 @@ def test_ray_is_the_version_that_phases_bring() -> None:
 def test_every_service_and_policy_selects_a_pod() -> None:
     templates = [d["spec"]["template"] for d in BUILT_IN if d["kind"] in ("Deployment", "StatefulSet")]
     labels = [template["metadata"]["labels"] for template in (*templates, *(group["template"] for group in GROUPS))]
+    labels.append(LAUNCHED["labels"])
     selectors = [d["spec"]["selector"] for d in BUILT_IN if d["kind"] == "Service"]
     selectors += [d["spec"]["podSelector"]["matchLabels"] for d in BUILT_IN if d["kind"] == "NetworkPolicy"]
-    assert len(selectors) == 13
+    assert len(selectors) == 14
     for selector in selectors:
         assert any(selector.items() <= given.items() for given in labels), selector
 
@@ -155,7 +158,7 @@ def test_no_secret_stands_in_a_manifest() -> None:
 
 def test_the_services_are_those_that_the_images_configuration_names() -> None:
     services = {d["metadata"]["name"] for d in BUILT_IN if d["kind"] == "Service"}
-    instance = yaml.safe_load((REPOSITORY / "infra" / "compose" / "dagster.yaml").read_text())
+    instance = yaml.safe_load(INSTANCE["data"]["dagster.yaml"])
     workspace = yaml.safe_load((REPOSITORY / "infra" / "compose" / "workspace.yaml").read_text())
     assert instance["storage"]["postgres"]["postgres_db"]["hostname"] in services
     assert workspace["load_from"][0]["grpc_server"]["host"] in services

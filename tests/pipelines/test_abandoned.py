@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.abandoned import SIGNATURE, end_abandoned
+from pipelines.abandoned import SIGNATURE, end_abandoned, sign
 from pipelines.definitions import defs
 from pipelines.slots import ACCELERATOR
 from tests.pipelines.conftest import Workshop
@@ -62,6 +62,22 @@ def test_a_killed_run_is_ended_and_its_slot_freed(workshop: Workshop) -> None:
     finally:
         run.kill()
         run.wait()
+
+
+def test_nothing_is_said_of_a_process_in_another_container(workshop: Workshop) -> None:
+    """Neither where its host has another name, nor where it has this one's and process ids of its own."""
+    run = workshop.instance.create_run_for_job(
+        defs.resolve_job_def("experiment_chain"), status=dg.DagsterRunStatus.STARTED
+    )
+    sign(workshop.instance, run.run_id)
+    host, _, *rest = workshop.instance.get_run_by_id(run.run_id).tags[SIGNATURE].split()
+    name, _, processes = host.partition("/")
+    nobody = str(2**22 + 1)  # no process has so high an id
+    for other in (f"0123456789ab/{processes}", f"{name}/pid:[1]"):
+        workshop.instance.add_run_tags(run.run_id, {SIGNATURE: " ".join([other, nobody, *rest])})
+        assert end_abandoned(workshop.instance) == []
+    workshop.instance.add_run_tags(run.run_id, {SIGNATURE: " ".join([host, nobody, *rest])})
+    assert end_abandoned(workshop.instance) == [run.run_id], "the same of this host is known to be gone"
 
 
 def retried(instance: dg.DagsterInstance, failed: dg.DagsterRun) -> dg.DagsterRun:
