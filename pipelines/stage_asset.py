@@ -10,9 +10,11 @@ from mlpo_core.chain.holding import holds_model
 from mlpo_core.chain.run import lookup
 from mlpo_core.chain.spec import Outcome, Spec, resolve
 from mlpo_core.chain.stages import STAGES
+from mlpo_core.errors import BadInput
 from mlpo_core.store import Dataset, Store, VersionRef
 from pipelines.abandoned import sign
 from pipelines.errors import as_failure
+from pipelines.evaluations import evaluation, latest, log, summary
 from pipelines.foresight import require_approval
 from pipelines.io.version_refs import KEY, load
 from pipelines.launch import launch
@@ -127,11 +129,29 @@ def _made(context: dg.AssetExecutionContext, spec: Spec) -> Outcome:
 
 def _check(context: dg.AssetExecutionContext, name: str) -> list[dg.AssetCheckResult]:
     """The selected checks of the version that the experiment uses, current or not: nothing is made."""
-    partition = context.partition_key
+    wanted = {key.name for key in context.selected_asset_check_keys}
+    if context.has_partition_key:
+        return _verified(name, context.partition_key, wanted)
+    found: dict[str, dict[str, dg.AssetCheckResult]] = {check: {} for check in sorted(wanted)}
+    key = dg.AssetKey(name)
+    for partition, record in latest(
+        context.instance, key, context.instance.get_dynamic_partitions("experiment")
+    ).items():
+        try:
+            verified = _verified(name, partition, wanted)
+        except BadInput as error:
+            context.log.warning(f"{partition} is left out: {error}")
+            continue
+        for result in verified:
+            log(context, evaluation(key, result, partition, record))
+            found[str(result.check_name)][partition] = result
+    return [summary(name, check, by_experiment) for check, by_experiment in found.items()]
+
+
+def _verified(name: str, partition: str, wanted: set[str]) -> list[dg.AssetCheckResult]:
     made = load(name, partition)
     spec = _spec(name, partition, _inputs(name, partition), fresh="")
     outcome = Outcome(ref=made and made.ref, reused=True, skipped=skipped(name, spec.experiment))
-    wanted = {key.name for key in context.selected_asset_check_keys}
     return [result for result in results(spec, outcome, outcome.ref) if result.check_name in wanted]
 
 

@@ -6,15 +6,13 @@ changes with time alone.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (  # has no public name
-    AssetCheckEvaluationTargetMaterializationData,
-)
 from dagster._time import get_current_timestamp
 
+from pipelines.evaluations import evaluation, latest, log, summary
 from pipelines.partitions import EXPERIMENTS
 from pipelines.stage_checks import quietly
 
@@ -23,30 +21,52 @@ CHECK = "confirmed"
 WARN_AFTER, FAIL_AFTER = timedelta(hours=26), timedelta(hours=50)
 
 
-def _confirmed(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    found = latest(context.instance, [context.partition_key]).get(context.partition_key)
+def _confirmed(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    if not context.has_partition_key:
+        said = summary(REPORT.to_user_string(), CHECK, _judged_anew(context.op_execution_context))
+        # Of a result Dagster would ask which partition's report it is of.
+        log(context.op_execution_context, evaluation(REPORT, said))
+        return
+    found = latest(context.instance, REPORT, [context.partition_key]).get(context.partition_key)
     if found is None:
         message = "no report has been made"
-        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=message)
-    passed, severity, message = judged(get_current_timestamp() - found.timestamp)
-    return dg.AssetCheckResult(passed=passed, severity=severity, description=message)
+        severity = dg.AssetCheckSeverity.WARN
+        yield dg.AssetCheckResult(passed=False, check_name=CHECK, severity=severity, description=message)
+    else:
+        yield _result(found)
+
+
+def _judged_anew(
+    context: dg.OpExecutionContext, experiments: Iterable[str] | None = None
+) -> dict[str, dg.AssetCheckResult]:
+    """Write the states of some experiments' reports, or of all."""
+    known = context.instance.get_dynamic_partitions("experiment") if experiments is None else experiments
+    found = latest(context.instance, REPORT, known)
+    said = {experiment: _result(record) for experiment, record in found.items()}
+    for experiment, result in said.items():
+        log(context, evaluation(REPORT, result, experiment, found[experiment]))
+    return said
 
 
 with quietly():
-    confirmed = dg.asset_check(
-        asset=REPORT,
-        name=CHECK,
-        description=f"Made or confirmed within {WARN_AFTER.total_seconds() / 3600:.0f} hours.",
-        partitions_def=EXPERIMENTS,
+    confirmed = dg.multi_asset_check(
+        name=f"{REPORT.to_user_string()}_{CHECK}",
+        specs=[
+            dg.AssetCheckSpec(
+                CHECK,
+                asset=REPORT,
+                description=f"Made or confirmed within {WARN_AFTER.total_seconds() / 3600:.0f} hours.",
+                partitions_def=EXPERIMENTS,
+            )
+        ],
+        can_subset=True,  # so that it may also log what it has to say
     )(_confirmed)
 
 
 @dg.op(config_schema={"experiments": [str]})
 def judge_reports(context: dg.OpExecutionContext) -> None:
     """Writes the state of the check for some experiments."""
-    for experiment, record in latest(context.instance, context.op_config["experiments"]).items():
-        # An event of a run: of those outside runs Dagster keeps one per check and partition, for ever.
-        context.log_event(_evaluation(experiment, record))  # pyright: ignore[reportArgumentType] - is taken too
+    _judged_anew(context, context.op_config["experiments"])
 
 
 @dg.job(executor_def=dg.in_process_executor)
@@ -61,24 +81,12 @@ def overdue_reports(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.S
     known = set(context.instance.get_dynamic_partitions("experiment"))
     made = context.instance.get_materialized_partitions(REPORT)
     said: Mapping[str, str] = json.loads(context.cursor) if context.cursor else {}
-    now = {experiment: _state(record) for experiment, record in latest(context.instance, known & made).items()}
+    now = {experiment: _state(record) for experiment, record in latest(context.instance, REPORT, known & made).items()}
     changed = sorted(experiment for experiment, state in now.items() if said.get(experiment, "PASS") != state)
     context.update_cursor(json.dumps(now))
     if not changed:
         return dg.SkipReason("no report has become overdue, or stopped being so")
     return dg.RunRequest(run_config={"ops": {judge_reports.name: {"config": {"experiments": changed}}}})
-
-
-def latest(instance: dg.DagsterInstance, experiments: Iterable[str]) -> dict[str, dg.EventLogRecord]:
-    """The last materialization of each of these experiments' reports; one that has none is left out."""
-    storage, wanted = instance.event_log_storage, set(experiments)
-    ids = storage.get_latest_storage_id_by_partition(REPORT, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted)
-    if not ids:
-        return {}
-    found = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=REPORT, storage_ids=list(ids.values())), limit=len(ids)
-    )
-    return {str(record.partition_key): record for record in found.records}
 
 
 def judged(age_s: float) -> tuple[bool, dg.AssetCheckSeverity, str]:
@@ -96,16 +104,6 @@ def _state(record: dg.EventLogRecord) -> str:
     return "PASS" if passed else severity.value
 
 
-def _evaluation(experiment: str, record: dg.EventLogRecord) -> dg.AssetCheckEvaluation:
+def _result(record: dg.EventLogRecord) -> dg.AssetCheckResult:
     passed, severity, message = judged(get_current_timestamp() - record.timestamp)
-    return dg.AssetCheckEvaluation(
-        asset_key=REPORT,
-        check_name=CHECK,
-        passed=passed,
-        severity=severity,
-        description=message,
-        partition=experiment,
-        target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
-        ),
-    )
+    return dg.AssetCheckResult(passed=passed, check_name=CHECK, severity=severity, description=message)

@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.definitions import defs
 from pipelines.defs import confirmation
-from pipelines.defs.confirmation import CHECK, REPORT, latest, overdue_reports, report_states
+from pipelines.defs.confirmation import CHECK, REPORT, overdue_reports, report_states
+from pipelines.evaluations import latest
 
 HOUR = 3600
 
@@ -43,7 +44,7 @@ def test_each_experiment_is_overdue_for_itself_and_a_change_is_said_once(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report(instance, "old")
-    then = latest(instance, ["old"])["old"].timestamp
+    then = latest(instance, REPORT, ["old"])["old"].timestamp
 
     def at(hours: float) -> None:
         monkeypatch.setattr(confirmation, "get_current_timestamp", lambda: then + hours * HOUR)
@@ -70,16 +71,20 @@ def test_the_check_itself_looks_at_its_experiment_alone(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report(instance, "old")
-    later = latest(instance, ["old"])["old"].timestamp + 51 * HOUR
+    later = latest(instance, REPORT, ["old"])["old"].timestamp + 51 * HOUR
     monkeypatch.setattr(confirmation, "get_current_timestamp", lambda: later)
     job = defs.resolve_job_def("experiment_chain").get_subset(
         asset_selection=set(), asset_check_selection={dg.AssetCheckKey(REPORT, CHECK)}
     )
-    found = {}
+    found: dict[str, tuple[bool, str | None]] = {}
     for experiment in ("old", "never"):
         result = job.execute_in_process(instance=instance, partition_key=experiment)
         [evaluation] = result.get_asset_check_evaluations()
         found[experiment] = (evaluation.passed, evaluation.description)
+    result = job.execute_in_process(instance=instance)
+    assert states(instance)["old"] == "FAILED"
+    [evaluation] = [e for e in result.get_asset_check_evaluations() if e.partition is None]
+    assert (evaluation.passed, evaluation.description) == (False, "1 experiments; failed: old")
     assert found == {
         "old": (False, "made or confirmed 51 hours ago: two nights missed"),
         "never": (False, "no report has been made"),

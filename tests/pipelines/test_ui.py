@@ -1,212 +1,350 @@
-"""The UI as a user sees it: a copy of `tiny` with another filter is made by clicking, followed, and looked into.
+"""The day of an operator, clicked through in the UI: a copy with another filter is made, stopped, retried and compared.
 
-With `SCREENSHOTS=docs/images` (`make screenshots`) the pictures of the README are taken anew.
+With `SCREENSHOTS=docs/images` (`make screenshots`) the pictures of the site are taken anew.
 """
 
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import dagster as dg
 import pytest
 import yaml
-from PIL import Image
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from mlpo_core.listening import addresses
 from mlpo_core.store import Dataset, Store
-from pipelines.definitions import defs
-from pipelines.partitions import register
-from tests.pipelines.results import failure
-from tests.pipelines.webserver import Server, configure, serving
-from tests.support import REPOSITORY, wait_for
+from pipelines.artifacts import VARIABLE
+from pipelines.settings import latest_data_versions
+from pipelines.stage_asset import ACCELERATOR
+from tests.conftest import TinyRun
+from tests.pipelines.browser import (
+    DESK,
+    WIDE,
+    browsing,
+    choose,
+    expand_groups,
+    followed,
+    launch,
+    picture,
+    row,
+)
+from tests.pipelines.webserver import TERMINATE, Server, serving
+from tests.support import REPOSITORY, free_port, wait_for
 
 pytestmark = pytest.mark.slow
 
-COPY = "tiny-copy"
-UPSTREAM = ("tasks", "base_models", "agent_proposals", "benchmark_proposals")
 STAGES_ALONE = 'not group:"settings"'
-WIDE: ViewportSize = {"width": 3000, "height": 1000}
-"""The chain from left to right, large enough that the graph writes names on it."""
-PATIENCE_S = 120
-RUN_S = 1500
-CHANGES: dict[str, dict[str, object]] = {
-    "filter": {"max_correct_rate": 0.5},
-    "sft": {"samples": 2, "steps": 5},
+SHARED = f'(+key:"hard_tasks" or key:"benchmark_proposals") and {STAGES_ALONE}'
+FOREVER = 20_000
+CHANGES: Mapping[str, Mapping[str, object]] = {
+    "sft": {"samples": 2, "steps": FOREVER},
     "mlpo": {"steps": 3},
     "grpo": {"steps": 3, "match": "steps"},
     "inference": {"rounds": 1},
     "benchmark": {"methods": ["single", "majority_vote", "mlpo_leader/team"]},
 }
-"""What the copy changes: the filter, and for the rest as little work as makes every asset."""
+"""What the copy changes from the start: as little work as makes every asset, but for a mistake."""
+WAIT_S = 300
+RUN_S = 1500
 
 
-@pytest.fixture(scope="module")
-def server(tiny_run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A store with the versions of `tiny`, and an instance in which the copy has all that is before the filter."""
-    folder = tmp_path_factory.mktemp("ui")
-    shutil.copytree(tiny_run.root, folder / "root")
-    (folder / "experiments").mkdir()
-    experiment = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
-    for section, changes in CHANGES.items():
-        experiment[section] = {**experiment.get(section, {}), **changes}
-    (folder / "experiments" / f"{COPY}.yaml").write_text(yaml.safe_dump({**experiment, "name": COPY}))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in configure(folder).items():
-            patch.setenv(name, value)
-        with dg.DagsterInstance.get() as instance:
-            register(instance)
-            result = defs.resolve_job_def("experiment_chain").execute_in_process(
-                instance=instance,
-                partition_key=COPY,
-                asset_selection=[dg.AssetKey(asset) for asset in UPSTREAM],
-                raise_on_error=False,
-            )
-            assert result.success, failure(result)
-    with serving(folder) as server:
-        yield server
+class Lab(NamedTuple):
+    """A store with what an experiment made, and an instance on it that knows nothing yet."""
+
+    server: Server
+    name: str
+    experiment: dict[str, Any]
+    instance: dg.DagsterInstance
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    @property
+    def copy(self) -> str:
+        return f"{self.name}-copy"
+
+    @property
+    def twin(self) -> str:
+        return f"{self.name}-twin"
+
+    def runs(self, seen: set[str]) -> list[dg.DagsterRun]:
+        """The runs that are not among those seen."""
+        return [run for run in self.instance.get_runs() if run.run_id not in seen]
+
+    def end(self) -> None:
+        """End what still runs: a run outlives its server."""
+        left = [run.run_id for run in self.runs(set()) if not run.is_finished]
+        for run_id in left:
+            self.server.ask(TERMINATE, id=run_id)
+        wait_for(lambda: all(self.server.finished(run_id) for run_id in left), WAIT_S, "the runs have ended")
+
+    def holder(self) -> str | None:
+        """The run that holds the accelerator."""
+        slots = self.instance.event_log_storage.get_concurrency_info(ACCELERATOR).claimed_slots
+        return next((slot.run_id for slot in slots), None)
 
 
-def test_a_changed_filter_is_materialized_followed_and_inspected(server: Server, chromium: str, tmp_path: Path) -> None:
-    with browsing(chromium, tmp_path) as page:
-        base = f"http://127.0.0.1:{server.port}"
-        page.set_viewport_size(WIDE)
-        page.goto(f"{base}/asset-groups")
-        choose(page, STAGES_ALONE)
-        expand_groups(page)
-        for asset in ("hard_tasks", "mlpo_leader", "benchmark_report"):
-            expect(page.get_by_text(asset, exact=True).first).to_be_visible()
-        launch(page, "hard_tasks", COPY)
-
-        page.goto(f"{base}/runs")
-        page.locator("a[href*='/runs/']").first.click()
-        page.wait_for_url("**/runs/*-*")
-        run_id = page.url.rsplit("/", 1)[1]
-        assert ended(page) == "Success"
-        page.screenshot(path=tmp_path / "run.png")
-        made = {entry["assetKey"]["path"][-1] for entry in server.run(run_id)["assetMaterializations"]}
-        assert {"hard_tasks", "sft_leader", "mlpo_leader", "benchmark_report"} <= made
-        assert made.isdisjoint(UPSTREAM)
-
-        page.set_viewport_size({"width": 1280, "height": 1500})
-        page.goto(f"{base}/assets/hard_tasks")
-        row = metadata(page)
-        expect(row("outcome")).to_contain_text("made version")
-        expect(row("reused")).to_contain_text("false")
-        hard_tasks = Store(str(server.folder / "root")).pointed(COPY, "hard_tasks")
-        assert hard_tasks is not None
-        expect(row("preview")).to_contain_text(next(Dataset(hard_tasks).rows())["task_id"])
-        column = page.get_by_role("row").filter(has_text="n_correct / n")
-        expect(column).to_contain_text("double")
-        expect(column).to_contain_text("from agent_proposals.correct")
-        below = row("trace.html").bounding_box()
-        assert below is not None
-        picture(page, tmp_path, "ui-asset", height=below["y"])  # what follows is a path of this machine
-        row("plot: correct_rate").get_by_text("Show Markdown").click()
-        plot = page.get_by_role("dialog").locator("img")
-        expect(plot).to_be_visible()
-        assert plot.evaluate("image => image.naturalWidth") > 100
-
-        page.goto(f"{base}/assets/benchmark_report")
-        trace = metadata(page)("trace.html").get_by_text("trace.html").last.inner_text()
-        page.goto(Path(trace).as_uri())
-        expect(page.get_by_text("accuracy of mlpo_leader/team (T=1").first).to_be_visible()
-        expect(page.locator("summary").filter(has_text=re.compile("^tasks ")).first).to_be_visible()
-        page.screenshot(path=tmp_path / "trace.png")
-
-        page.set_viewport_size(WIDE)
-        page.goto(f"{base}/asset-groups")
-        page.get_by_text("Hide navigation").click()
-        page.get_by_label("panel_show_right").last.click()
-        choose(page, STAGES_ALONE)
-        expand_groups(page)
-        picture(page, tmp_path, "ui-lineage", WIDE["height"], WIDE["width"])
+def write(folder: Path, name: str, experiment: dict[str, Any], **changes: Mapping[str, object]) -> None:
+    """Write an experiment under a name, with some settings replaced; without its sweep."""
+    sections = {section: {**experiment.get(section, {}), **change} for section, change in changes.items()}
+    merged = {key: value for key, value in {**experiment, **sections, "name": name}.items() if key != "sweep"}
+    (folder / "experiments" / f"{name}.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
 
 
 @contextmanager
-def browsing(chromium: str, folder: Path) -> Iterator[Page]:
-    """A page of a real browser; a failure leaves what it showed and said in `folder`, and names it."""
-    said: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(PATIENCE_S * 1000)
-        page.on("console", lambda message: said.append(message.text))
-        expect.set_options(timeout=PATIENCE_S * 1000)
-        try:
-            yield page
-        except Exception as error:
-            page.screenshot(path=folder / "failure.png")
-            (folder / "console.log").write_text("\n".join(said))
-            raise AssertionError(f"{page.url}: what it showed is in {folder} (failure.png, console.log)") from error
-        finally:
-            browser.close()
+def opened(root: Path, file: Path, folder: Path) -> Generator[Lab]:
+    """Serve a store in which one experiment was made, with a copy of it, and a twin that uses the same versions."""
+    experiment = yaml.safe_load(file.read_text())
+    name = experiment["name"]
+    shutil.copytree(root, folder / "root")
+    shutil.copytree(folder / "root" / "experiments" / name, folder / "root" / "experiments" / f"{name}-twin")
+    (folder / "experiments").mkdir()
+    for other in (name, f"{name}-twin"):
+        write(folder, other, experiment)
+    write(folder, f"{name}-copy", experiment, **CHANGES)
+    with pytest.MonkeyPatch.context() as patch:
+        ports = {variable: free_port() for variable in (VARIABLE, addresses.VARIABLE)}
+        for variable, port in ports.items():
+            patch.setenv(variable, f"http://127.0.0.1:{port}")
+        patch.setenv("MLPO_ROOT", str(folder / "root"))
+        patch.setenv("MLPO_EXPERIMENTS", str(folder / "experiments"))
+        with (
+            pages(ports[VARIABLE], ports[addresses.VARIABLE]),
+            serving(folder) as server,
+            dg.DagsterInstance.from_config(str(folder)) as instance,
+        ):
+            lab = Lab(server, name, experiment, instance)
+            try:
+                yield lab
+            finally:
+                lab.end()
 
 
-def expand_groups(page: Page) -> None:
-    """Expand every group of the lineage graph, by its menu; the graph fills the window then."""
-    page.get_by_text("proposals", exact=True).first.wait_for()
-    item = page.get_by_role("menuitem", name="all groups")
-    for wanted in ("Collapse all groups", "Expand all groups"):
-        page.get_by_label("settings").last.click()
-        item.wait_for()
-        if wanted in item.inner_text():
-            item.click()
-        page.keyboard.press("Escape")
-        expect(item).to_have_count(0)
-    page.get_by_text("hard_tasks", exact=True).first.wait_for()
+@contextmanager
+def pages(port: int, viewer: int) -> Generator[None]:
+    """Reports, traces and conversations over http."""
+    command = [sys.executable, "-m", "pipelines.artifacts", "--port", str(port), "--viewer", str(viewer)]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)  # the viewer too
+        process.wait(60)
 
 
-def choose(page: Page, selection: str) -> None:
-    """Show only some assets of the lineage graph."""
-    page.locator(".CodeMirror").click()
-    page.keyboard.press("Control+A")
-    page.keyboard.type(selection)
-    page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
+@pytest.fixture(scope="module")
+def lab(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab in which `tiny` was made."""
+    folder = tmp_path_factory.mktemp("ui")
+    with opened(Path(tiny_run.root), REPOSITORY / "experiments" / "tiny.yaml", folder) as lab:
+        yield lab
 
 
-def launch(page: Page, first: str, partition: str) -> None:
-    """Materialize one partition of an asset and of every stage after it."""
-    choose(page, f'key:"{first}"+ and not key:"leaderboard"')
-    expect(page.get_by_text("base_models", exact=True)).to_have_count(0)
-    page.get_by_role("button", name="Materialize all").click()
+def test_the_day_of_an_operator(lab: Lab, chromium: str, tmp_path: Path) -> None:
+    with browsing(chromium, tmp_path) as page:
+        copied(page, lab)
+        edited(page, lab, tmp_path)
+        training = begun(page, lab, tmp_path)
+        night(page, lab, tmp_path, training)
+        cancelled(page, lab, training)
+        again = retried(page, lab, training)
+        retired(page, lab)
+        page.goto(f"{lab.base}/runs/{again}")
+        assert wait_for(lambda: lab.server.finished(again), RUN_S, "the run has ended") == "SUCCESS"
+        expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+        made = {entry["assetKey"]["path"][-1] for entry in lab.server.run(again)["assetMaterializations"]}
+        assert {"hard_tasks", "sft_leader", "mlpo_leader", "benchmark_report", "leaderboard"} <= made
+        assert made.isdisjoint(("tasks", "base_models", "agent_proposals", "benchmark_proposals"))
+        inspected(page, lab, tmp_path)
+        checked(page, lab)
+        read(page, lab, tmp_path)
+        compared(page, lab, tmp_path)
+        drawn(page, lab, tmp_path)
+
+
+def copied(page: Page, lab: Lab) -> None:
+    """What the copy shares with the original is reused."""
+    known = {lab.name, lab.copy, lab.twin}
+    wait_for(lambda: set(lab.instance.get_dynamic_partitions("experiment")) == known, WAIT_S, "the files are seen")
+    launch(page, lab.base, SHARED, 5, lab.copy)
+    [run] = wait_for(lambda: lab.runs(set()), WAIT_S, "the run is launched")
+    assert wait_for(lambda: lab.server.finished(run.run_id), WAIT_S, "the run has ended") == "SUCCESS"
+
+
+def edited(page: Page, lab: Lab, folder: Path) -> None:
+    """Another filter: its partition says what is stale, and why."""
+    before = latest_data_versions(lab.instance, "hard_tasks")[lab.copy]
+    write(lab.server.folder, lab.copy, lab.experiment, **CHANGES, filter={"max_correct_rate": threshold(lab)})
+    look = lambda: latest_data_versions(lab.instance, "hard_tasks")[lab.copy] != before  # noqa: E731
+    wait_for(look, WAIT_S, "the edit is seen")
+    page.goto(f"{lab.base}/assets/hard_tasks?view=partitions&partition={lab.copy}")
+    page.get_by_text("Unsynced (1)").hover()
+    expect(page.get_by_text("has a new data version")).to_be_visible()
+    picture(page, folder, "ui-stale", 502)
+    page.goto(f"{lab.base}/assets/agent_proposals?view=partitions&partition={lab.copy}")
+    expect(page.get_by_text("Materialized", exact=True)).to_be_visible()
+    expect(page.get_by_text("Unsynced (1)")).to_have_count(0)
+
+
+def threshold(lab: Lab) -> float:
+    """A stricter filter than the original's."""
+    return lab.experiment.get("filter", {}).get("max_correct_rate", 0.75) - 0.25
+
+
+def begun(page: Page, lab: Lab, folder: Path) -> str:
+    """What is stale, and all after it, is launched and its log followed until a training is under way."""
+    seen = {run.run_id for run in lab.runs(set())}
+    launch(page, lab.base, 'key:"hard_tasks"+', 14, lab.copy)
+    [run] = wait_for(lambda: lab.runs(seen), WAIT_S, "the run is launched")
+    page.goto(f"{lab.base}/runs/{run.run_id}")
+    expect(page.get_by_text(re.compile(rf"step \d+/{FOREVER}")).first).to_be_visible(timeout=RUN_S * 1000)
+    picture(page, folder, "ui-follow")
+    wait_for(lambda: lab.holder() == run.run_id, WAIT_S, "the training holds the slot")
+    return run.run_id
+
+
+def night(page: Page, lab: Lab, folder: Path, training: str) -> None:
+    """Two partitions are backfilled and the schedule's tick is launched: what takes no slot ends behind a training."""
+    seen = {run.run_id for run in lab.runs(set())}
+    launch(page, lab.base, 'key:"benchmark_report"+', 3, lab.name, lab.twin)
+    page.goto(f"{lab.base}/locations/mlpo/schedules/nightly")
+    page.get_by_role("button", name="Preview tick result").click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Launch all").wait_for()
+    picture(page, folder, "ui-tick", 640)
+    page.get_by_role("button", name="Launch all").click()
+
+    def successes() -> set[tuple[str, str]]:
+        runs = [run for run in lab.runs(seen) if run.is_success]
+        return {(run.job_name, run.tags.get("dagster/partition", "")) for run in runs}
+
+    nightly, filled = {("experiment_chain", lab.copy)}, {("__ASSET_JOB", lab.name), ("__ASSET_JOB", lab.twin)}
+    wait_for(lambda: nightly | filled <= successes(), WAIT_S, "the tick's run and those of the backfill have ended")
+    assert lab.holder() == training
+    page.goto(f"{lab.base}/runs/b/{lab.instance.get_backfills()[0].backfill_id}")
+    expect(page.get_by_text("benchmark_report").first).to_be_visible()
+    picture(page, folder, "ui-backfill", 560)
+
+
+def cancelled(page: Page, lab: Lab, training: str) -> None:
+    """The mistake is seen: the run is ended, and its slot is free."""
+    page.goto(f"{lab.base}/runs/{training}")
+    page.get_by_role("button", name="Terminate").click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("Terminate")).click()
+    wait_for(lambda: lab.server.finished(training) == "CANCELED", WAIT_S, "the run is cancelled")
+    wait_for(lambda: lab.holder() is None, WAIT_S, "the slot is free")
+
+
+def retried(page: Page, lab: Lab, training: str) -> str:
+    """The file is put right and the run executed again; returns its id."""
+    changes = {**CHANGES, "filter": {"max_correct_rate": threshold(lab)}, "sft": {"samples": 2, "steps": 5}}
+    write(lab.server.folder, lab.copy, lab.experiment, **changes)
+    page.goto(f"{lab.base}/runs/{training}")
+    expect(page.get_by_text("Canceled", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Re-execute all").click()
+    page.wait_for_url(lambda url: "/runs/" in url and training not in url)
+    return page.url.rsplit("/", 1)[1]
+
+
+def retired(page: Page, lab: Lab) -> None:
+    """An experiment whose file is removed has no partition any more; what it made is kept."""
+    backfilled = lambda: lab.instance.get_backfills()[0].status.value == "COMPLETED_SUCCESS"  # noqa: E731
+    wait_for(backfilled, WAIT_S, "the backfill, with the leaderboard, has ended")
+    (lab.server.folder / "experiments" / f"{lab.twin}.yaml").unlink()
+    left = {lab.name, lab.copy}
+    wait_for(lambda: set(lab.instance.get_dynamic_partitions("experiment")) == left, WAIT_S, "the partition is retired")
+    page.goto(f"{lab.base}/assets/benchmark_report?view=partitions")
+    expect(page.get_by_text(lab.copy, exact=True).first).to_be_visible()
+    expect(page.get_by_text(lab.twin, exact=True)).to_have_count(0)
+    assert Store(str(lab.server.folder / "root")).pointed(lab.twin, "benchmark_report")
+
+
+def inspected(page: Page, lab: Lab, folder: Path) -> None:
+    """An asset says what it holds; pictures fit."""
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.goto(f"{lab.base}/assets/hard_tasks")
+    expect(row(page, "outcome")).to_contain_text("reused version")  # made by the run that was cancelled later
+    expect(row(page, "reused")).to_contain_text("true")
+    hard_tasks = Store(str(lab.server.folder / "root")).pointed(lab.copy, "hard_tasks")
+    assert hard_tasks is not None
+    preview = row(page, "preview")
+    expect(preview).to_contain_text(next(Dataset(hard_tasks).rows())["task_id"])
+    expect(preview).to_contain_text("gold answer")
+    column = page.get_by_role("row").filter(has_text="n_correct / n")
+    expect(column).to_contain_text("double")
+    expect(column).to_contain_text("from agent_proposals.correct")
+    below = row(page, "plots/correct_rate.png").bounding_box()
+    assert below is not None
+    picture(page, folder, "ui-asset", height=below["y"])  # what follows are addresses of this test
+    shown(page, "plot: correct_rate")
+    page.set_viewport_size(DESK)
+    page.goto(f"{lab.base}/assets/mlpo_leader")
+    expect(row(page, "outcome")).to_contain_text("made version")
+    shown(page, "plot: training")
+
+
+def shown(page: Page, key: str) -> None:
+    """A plot opens in a dialog, and nothing of it is cut off."""
+    row(page, key).get_by_text("Show Markdown").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_text("Select a partition").click()
-    page.get_by_text(partition, exact=True).first.click()
-    edge = dialog.first.bounding_box()
-    assert edge is not None
-    page.mouse.click(edge["x"] + edge["width"] - 4, edge["y"] + 4)  # closes the list, which can be above or below
-    dialog.get_by_role("button", name="Launch 1 run").click()
-    expect(dialog).to_have_count(0)
+    plot = dialog.locator("img")
+    expect(plot).to_be_visible()
+    assert plot.evaluate("image => image.naturalWidth") > 100
+    inner, outer = plot.bounding_box(), dialog.first.bounding_box()
+    assert inner is not None and outer is not None
+    assert outer["x"] <= inner["x"] and inner["x"] + inner["width"] <= outer["x"] + outer["width"]
 
 
-def ended(page: Page) -> str:
-    """The status that a run's page shows in the end."""
-
-    def status() -> str | None:
-        shown = [s for s in ("Success", "Failure", "Canceled") if page.get_by_text(s, exact=True).count()]
-        return shown[0] if shown else None
-
-    return wait_for(status, RUN_S, "the run has ended")
-
-
-def metadata(page: Page):
-    """The row of a key in the table of an asset's metadata."""
-    return lambda key: page.get_by_role("row").filter(has=page.get_by_text(key, exact=True)).last
+def checked(page: Page, lab: Lab) -> None:
+    """A check of an asset with partitions cannot be executed for one; all of them can, for every experiment."""
+    seen = {run.run_id for run in lab.runs(set())}
+    page.goto(f"{lab.base}/assets/hard_tasks?view=checks&checkDetail=benchmarks_survive")
+    expect(page.get_by_role("button", name="Execute", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Execute all").click()
+    [run] = wait_for(lambda: lab.runs(seen), WAIT_S, "the checks are launched")
+    assert wait_for(lambda: lab.server.finished(run.run_id), WAIT_S, "the checks have ended") == "SUCCESS"
 
 
-def picture(page: Page, folder: Path, name: str, height: float = 1500, width: float = 1280) -> None:
-    """A screenshot of the upper part of a page; with $SCREENSHOTS also a small one there."""
-    clip = {"x": 0, "y": 0, "width": width, "height": height}
-    there = os.environ.get("SCREENSHOTS")
-    page.wait_for_timeout(8000 if there else 500)  # what is still being loaded or moved
-    image = page.screenshot(path=folder / f"{name}.png", clip=clip)
-    if there:
-        colours = Image.open(BytesIO(image)).convert("RGB").quantize(64, dither=Image.Dither.NONE)
-        colours.save(Path(there) / f"{name}.png", optimize=True)
+def read(page: Page, lab: Lab, folder: Path) -> None:
+    """The report, a row's trace and the conversations open from where they are named."""
+    page.goto(f"{lab.base}/assets/benchmark_report?partition={lab.copy}")
+    with followed(page, "report.html") as report:
+        expect(report.locator("table.headline")).to_be_visible()
+    with followed(page, "trace.html") as trace:
+        expect(trace.get_by_text("accuracy of mlpo_leader/team (T=1").first).to_be_visible()
+        expect(trace.locator("summary").filter(has_text=re.compile("^tasks ")).first).to_be_visible()
+        trace.screenshot(path=folder / "trace.png")
+    with followed(page, "conversations") as conversations:
+        expect(conversations.locator(".list .line").first).to_be_visible()
+
+
+def compared(page: Page, lab: Lab, folder: Path) -> None:
+    """The leaderboard has both experiments, and none that is gone."""
+    page.goto(f"{lab.base}/assets/leaderboard")
+    board = row(page, "leaderboard")
+    for name in (lab.name, lab.copy):
+        expect(board.get_by_text(name, exact=True)).to_be_visible()
+    expect(board.get_by_text(lab.twin, exact=True)).to_have_count(0)
+    picture(page, folder, "ui-leaderboard")
+
+
+def drawn(page: Page, lab: Lab, folder: Path) -> None:
+    """The graph shows every stage."""
+    page.set_viewport_size(WIDE)
+    page.goto(f"{lab.base}/asset-groups")
+    choose(page, STAGES_ALONE)
+    expand_groups(page)
+    for asset in ("hard_tasks", "mlpo_leader", "benchmark_report"):
+        expect(page.get_by_text(asset, exact=True).first).to_be_visible()
+    page.get_by_text("Hide navigation").click()
+    page.get_by_label("panel_show_right").last.click()
+    picture(page, folder, "ui-lineage", WIDE["height"], WIDE["width"])
