@@ -23,7 +23,7 @@ from mlpo_core.listening import addresses
 from mlpo_core.store import Dataset, Store
 from pipelines.artifacts import VARIABLE
 from pipelines.settings import latest_data_versions
-from pipelines.stage_asset import ACCELERATOR
+from pipelines.slots import ACCELERATOR
 from tests.conftest import TinyRun
 from tests.pipelines.browser import (
     DESK,
