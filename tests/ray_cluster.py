@@ -21,7 +21,9 @@ class RayCluster:
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 2, "object_store_memory": _MEMORY, "include_dashboard": True}
-        self._cluster = Cluster(initialize_head=True, head_node_args={**head, "dashboard_port": free_port()})
+        # Else jobs reach the agent of whichever cluster of this machine was started first.
+        ports = {"dashboard_port": free_port(), "dashboard_agent_listen_port": free_port()}
+        self._cluster = Cluster(initialize_head=True, head_node_args={**head, **ports})
 
     @property
     def address(self) -> str:

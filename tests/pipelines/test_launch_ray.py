@@ -46,10 +46,13 @@ def test_what_holds_a_model_goes_where_the_gpus_are(workshop: Workshop, ray_clus
 
     monkeypatch.setenv("RAY_ADDRESS", ray_cluster.jobs)
     monkeypatch.setenv(launch_ray.GPUS, "1")
-    workshop.write("far", launcher="ray", tasks=sums(5))
+    team = {"agents": [{"name": "alpha", "model": "pretrain:llama"}]}
+    here = {"team": team, "base_models": {"steps": 1, "batch_size": 4}, "engine": {"kind": "transformers"}}
+    workshop.write("far", launcher="ray", tasks=sums(5), **here)
     node = ray_cluster.add_node(gpus=1)
     try:
-        assert workshop.materialize("tasks", "base_models", experiment="far").success
+        result = workshop.materialize("tasks", "base_models", experiment="far")
+        assert result.success, failure(result)
         newest, before = sorted(
             (job for job in JobSubmissionClient(ray_cluster.jobs).list_jobs() if job.submission_id),
             key=lambda job: -job.start_time,
