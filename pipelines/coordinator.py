@@ -14,7 +14,7 @@ from dagster._core.run_coordinator import (  # Dagster's own way to extend its q
     SubmitRunContext,
 )
 
-from mlpo_core.chain.experiments import find
+from mlpo_core.chain.experiments import find, owner
 from mlpo_core.chain.holding import holds_model
 from mlpo_core.chain.stages import STAGES
 from mlpo_core.errors import BadInput
@@ -42,9 +42,10 @@ def needed_by(run: dg.DagsterRun, made: list[str]) -> str:
     """What a run that makes these assets needs. An experiment that cannot be read is counted among the heavy ones."""
     try:
         experiment = find(run.tags[_PARTITION])
+        holds = any(holds_model(asset, owner(asset, experiment)) for asset in made)
     except (BadInput, KeyError):
         return ACCELERATOR
-    return ACCELERATOR if any(holds_model(asset, experiment) for asset in made) else PROCESSOR
+    return ACCELERATOR if holds else PROCESSOR
 
 
 def made_by(run: dg.DagsterRun) -> list[str]:

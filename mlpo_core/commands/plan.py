@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mlpo_core.chain.experiments import read
 from mlpo_core.chain.memory import GPU_MEMORY, gigabytes
-from mlpo_core.chain.plan import plan, table
+from mlpo_core.chain.plan import plan
+from mlpo_core.chain.plan_table import table
 from mlpo_core.chain.throughput import read_assumptions
 from mlpo_core.progress import say
 

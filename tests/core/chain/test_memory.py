@@ -9,7 +9,8 @@ import torch
 from mlpo_core.chain import memory, room
 from mlpo_core.chain.dimensions import dimensions
 from mlpo_core.chain.memory import GPU_MEMORY, Need, gigabytes
-from mlpo_core.chain.plan import Plan, plan, table
+from mlpo_core.chain.plan import Plan, plan
+from mlpo_core.chain.plan_table import table
 from mlpo_core.cli import main
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import load

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpo_core.chain.plan import Cost, Plan, plan, table
+from mlpo_core.chain.plan import Cost, Plan, plan
+from mlpo_core.chain.plan_table import table
 from mlpo_core.chain.throughput import read_assumptions
 from mlpo_core.errors import BadInput
 from mlpo_core.experiment import load
